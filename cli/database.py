@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # loaded by what needs them, so that a command's help stays q
 LOCKED = "55P03"
 """PostgreSQL's code for a lock that another session held for too long."""
 
+_POOL = logging.getLogger("sqlalchemy.pool")
+"""Logs each error of closing a connection with its traceback, Control-C as well, and then raises it anyway."""
+
 
 @contextmanager
 def open_database() -> Iterator[Service]:
@@ -42,6 +45,7 @@ def open_database() -> Iterator[Service]:
 
     settings = read_settings()
     set_up(settings.log, logging.WARNING)
+    _POOL.setLevel(logging.CRITICAL)
     require_file(settings)
     service = open_service(settings)
     give_up_on(service.database, command=True)
@@ -92,6 +96,7 @@ def open_engine_on(settings: Settings, deadline: float | None = None) -> Iterato
     """An engine on the database of these settings, whatever its schema; `deadline` as for `open_engine`."""
     from jurat.database import open_engine
 
+    _POOL.setLevel(logging.CRITICAL)
     engine = open_engine(settings.database_url, deadline=deadline)
     try:
         yield engine

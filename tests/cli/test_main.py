@@ -19,6 +19,7 @@ import click
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cli.command import ENVIRONMENT, Command
@@ -331,6 +332,21 @@ def test_control_c_ends_a_command_without_a_traceback(postgresql_shell: Shell) -
     assert process.returncode == Exit.INTERRUPTED
     assert out == ""
     assert err.strip() == "jurat: interrupted"
+
+
+def test_control_c_while_a_connection_closes_logs_no_traceback(
+    bare_shell: Shell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    bare_shell("db", "upgrade")
+    monkeypatch.setattr(DefaultDialect, "do_close", interrupted)
+    for command in (("status", "--access", "budget", "p-1"), ("sources", "list")):
+        ran = bare_shell(*command)
+        assert ran.code == Exit.INTERRUPTED, ran
+        assert ran.err.strip() == "jurat: interrupted"
+    assert caplog.records == []
 
 
 def connections(url: str) -> set[int]:
