@@ -14,7 +14,6 @@ unexport PYTHONDONTWRITEBYTECODE
 # More processes than two cores, for tests also wait. Each gets neighbours in the list, which share a file and servers,
 # and the fewer, the closer the end.
 FOUR := -n 4 --dist worksteal
-FIVE := -n 5 --dist worksteal
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # A .venv whose Python was removed or is too old is made again. Here, before make looks at what is in it.
@@ -58,7 +57,7 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
-	$(PY) -m pytest $(FIVE) -m browser tests/examples/platform/browser tests/console/browser $(ARGS)
+	$(PY) -m pytest $(FOUR) -m browser tests/examples/platform/browser tests/console/browser $(ARGS)
 
 image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
