@@ -23,7 +23,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform console test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-console bench-countries bench-flow bench-homes bench-names bench-nominatim bench-outcomes bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
+.PHONY: help demo demo-pythons platform console test test-all test-bench test-properties test-examples test-browser test-browser-all image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-console bench-countries bench-flow bench-homes bench-names bench-nominatim bench-outcomes bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,7 +57,11 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
-	$(PY) -m pytest $(FOUR) -m browser tests/examples/platform/browser tests/console/browser $(ARGS)
+	$(PY) -m pytest $(FOUR) -m "browser and not slow" tests/examples/platform/browser tests/console/browser $(ARGS)
+
+test-browser-all: $(VENV)/.browser ## Walk through the console in French as well, after `make test-browser`, two minutes
+	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
+	$(PY) -m pytest $(FOUR) -m "browser and slow" tests/console/browser $(ARGS)
 
 image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
@@ -85,7 +89,7 @@ format: $(VENV)/.dev ## Fix what ruff can fix
 wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 	$(PY) -m hatchling build -t wheel -d dist
 
-release: $(VENV)/.dev ## Rehearse, build HEAD twice as VERSION=0.3.0, compare, tag it here; as root on Debian with the images, 25 minutes
+release: $(VENV)/.dev ## Rehearse, build HEAD twice as VERSION=0.3.0, compare, tag it here; as root on Debian with the images, half an hour
 	@PYTHONPATH=. $(PY) -m release $(VERSION)
 
 bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|dataset ARGS="--direct"

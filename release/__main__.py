@@ -20,7 +20,7 @@ from tests.containers import debian
 
 ROOT = Path(__file__).resolve().parent.parent
 
-REHEARSALS = ("image", "alerts", "compose")
+REHEARSALS = ("test-examples", "test-browser-all", "image", "alerts", "compose")
 """Targets that take too long for every change. No release is cut where one fails; what a machine lacks is skipped."""
 
 _NEXT = """

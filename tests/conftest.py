@@ -65,11 +65,13 @@ def pytest_configure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """`make test` does not load what it leaves out as a whole: each of its processes would take seconds for that."""
-    if not config.option.markexpr.startswith("not slow"):
-        return None
+    """`make test` and `make test-all` do not load what they leave out as a whole: each of their processes would take
+    seconds for that.
+    """
+    tests = config.option.markexpr
+    left_out = (TIERS if tests.startswith("not slow") else ()) + (ELSEWHERE if "not browser" in tests else ())
     name = collection_path.relative_to(ROOT).as_posix() + "/" * collection_path.is_dir()
-    return name.startswith((*TIERS, *ELSEWHERE)) or None
+    return name.startswith(left_out) or None
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

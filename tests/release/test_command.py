@@ -122,10 +122,10 @@ def test_builds_that_differ_are_no_release(project: Repository, capsys: pytest.C
 
 def test_no_release_is_cut_where_a_rehearsal_fails(tmp_path: Path) -> None:
     makefile = tmp_path / "Makefile"
-    makefile.write_text("image alerts compose:\n\t@echo $@ >> ran\n", encoding="utf-8")
+    makefile.write_text("test-examples test-browser-all image alerts compose:\n\t@echo $@ >> ran\n", encoding="utf-8")
     rehearse(tmp_path)
     assert (tmp_path / "ran").read_text("utf-8").split() == list(REHEARSALS)
-    makefile.write_text("image alerts:\n\t@true\ncompose:\n\t@false\n", encoding="utf-8")
+    makefile.write_text("test-examples test-browser-all image alerts:\n\t@true\ncompose:\n\t@false\n", encoding="utf-8")
     with pytest.raises(Refused, match="`make compose` failed"):
         rehearse(tmp_path)
 

@@ -14,7 +14,7 @@ from tests.console.browser.clerk import Clerk
 from tests.console.browser.test_zones import signed_in
 from tests.console.test_address_imports import HEADER, houses, is_over
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.rigs.waiting import until
 from tests.store.desk import Desk
 
@@ -27,7 +27,7 @@ def written(folder: Path, *rows: str) -> Path:
     return made
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any],
     desk: Desk,

@@ -13,13 +13,13 @@ from store.history.sealer import Sealer, begin
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_audit import note
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state(
     browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str, tmp_path: Path
 ) -> None:

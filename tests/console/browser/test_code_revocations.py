@@ -13,7 +13,7 @@ from tests.console.browser.clerk import Clerk
 from tests.console.browser.test_codes import address
 from tests.console.browser.test_zones import signed_in
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 __all__ = ["address"]
@@ -21,7 +21,7 @@ __all__ = ["address"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str
 ) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from pages.server import beside, listen
 from tests.console.browser.test_zones import signed_in
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -27,7 +27,7 @@ def address(desk: Desk, opened: Callable[..., Site]) -> Iterator[tuple[str, Site
         yield f"http://127.0.0.1:{listening.getsockname()[1]}", site
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any], address: tuple[str, Site], language: str, tmp_path: Path
 ) -> None:

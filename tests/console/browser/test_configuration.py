@@ -12,7 +12,7 @@ from store.requests.code_lists import add_codes
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.conftest import DOCUMENT
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import ADMIN, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -38,7 +38,7 @@ def press(page: Any, act: str) -> None:
     page.locator(f"button[value={act}]").click()
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state(browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str) -> None:
     base, _ = address
     page = signed_in(browse, address)

@@ -11,7 +11,7 @@ from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_consultations import NEAR
 from tests.console.test_reviews import waiting
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import ACCEPTED, REFUSED, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -35,7 +35,7 @@ def signed_in(browse: Callable[..., Any], address: tuple[str, Site], **options: 
 
 
 @pytest.mark.usefixtures("answered")
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any], address: tuple[str, Site], language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from tests.cli.commands.test_rosters import HEADER, ROWS
 from tests.console.browser.test_zones import signed_in
 from tests.console.test_datasets import ROSTERS, people
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -44,7 +44,7 @@ def written(folder: Path, *rows: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str, tmp_path: Path
 ) -> None:

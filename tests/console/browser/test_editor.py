@@ -13,7 +13,7 @@ from adapters.registry_tests import apart
 from tests.console.browser import test_configuration
 from tests.console.browser.test_configuration import ANSWER, press, signed_in
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 desk = test_configuration.desk  # with a list of codes
@@ -70,7 +70,7 @@ def change(page: Any, old: str, new: str) -> None:
     assert typed(page, page.input_value("#text").replace(old, new)).status == 200
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.usefixtures("desk")
 def test_a_mistake_is_shown_at_its_line_as_one_types(edit: Callable[..., Any], language: str) -> None:
     page = edit(language)

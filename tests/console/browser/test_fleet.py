@@ -10,13 +10,13 @@ import pytest
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_fleet import runs
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state(browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str) -> None:
     base, site = address
     desk.submit_many(2)

@@ -20,7 +20,7 @@ from tests.console.browser.clerk import Clerk
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_inquiries import document, outside, work, zones  # noqa: F401 - fixtures
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.rigs.keyboard import options
 from tests.store.desk import ADMIN, PUBLIC_KEY, Desk
 
@@ -73,7 +73,7 @@ def fill(page: Any, answer: dict[str, str]) -> None:
     page.locator("main form .button").click()
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state(
     operator: Callable[..., Any],
     desk: Desk,

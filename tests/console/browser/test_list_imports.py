@@ -15,7 +15,7 @@ from tests.console.browser.test_zones import signed_in
 from tests.console.test_list_imports import COLUMNS
 from tests.console.test_zones import versions
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 WRITTEN = {"#zone": "BUREAU", "#title": "TITRE", **{f"#column-{name}": column for name, column in COLUMNS.items()}}
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str, tmp_path: Path
 ) -> None:

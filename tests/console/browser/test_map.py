@@ -11,14 +11,14 @@ from playwright.sync_api import expect
 from tests.console.browser.test_pages import OPENS, signed_in
 from tests.console.test_places import FAR, INSIDE, OUTSIDE, found, old_town
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 @pytest.mark.usefixtures("worker")
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_map_in_every_state(
     browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str
 ) -> None:

@@ -13,7 +13,7 @@ from jurat.seal import Unseal
 from store.upkeep.upkeep import Upkeep
 from tests.console.test_reviews import two_persons, waiting
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import PRIVATE_KEY, Desk
 from tests.store.reviews import ReviewDecisions
 
@@ -37,7 +37,7 @@ def signed_in(browse: Callable[..., Any], address: tuple[str, Site], name: str =
     return page
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any],
     desk: Desk,

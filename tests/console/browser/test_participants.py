@@ -12,7 +12,7 @@ from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_participants import answered
 from tests.console.test_reviews import two_persons, waiting
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -28,7 +28,7 @@ def found(page: Any, base: str, consultation: str = "budget", participant: str =
     return str(page.url)
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str
 ) -> None:

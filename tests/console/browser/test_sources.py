@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_sources import SUSPECT, count, registry
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import DOCUMENT, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -32,7 +32,7 @@ def operator(browse: Callable[..., Any], address: tuple[str, Site]) -> Callable[
     return sign_in
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     operator: Callable[..., Any], desk: Desk, address: tuple[str, Site], tmp_path: Path, language: str
 ) -> None:

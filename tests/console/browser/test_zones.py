@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from tests.cli.commands.test_zones import EAST, LARGER, SQUARE, collection
 from tests.console.test_zones import imported
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.examining import LANGUAGES, examine
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -36,7 +36,7 @@ def signed_in(browse: Callable[..., Any], address: tuple[str, Site], *roles: str
     return page
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_in_every_state(
     browse: Callable[..., Any], file: Path, desk: Desk, address: tuple[str, Site], language: str, tmp_path: Path
 ) -> None:

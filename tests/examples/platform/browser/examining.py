@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
+
+LANGUAGES = ["en", pytest.param("fr", marks=pytest.mark.slow)]
+"""For walks through every page. `make test-browser-all` walks them in French: the pages are the same, the words longer.
+"""
 
 WIDTHS = (360, 1280)
 LOOKS = ((360, "light"), (1280, "dark"), (360, "dark"), (1280, "light"))
