@@ -47,7 +47,7 @@ def measure(part: Part, arm: Arm, rig: Rig, seconds: float, size: float = 1.0) -
     Raises TimeoutError when not everything got its verdict, ImportError when the arm's library is not installed.
     """
     match part:
-        case Part.AT_ONCE | Part.LIMITS | Part.PROCESSES:
+        case Part.AT_ONCE | Part.LIMITS | Part.PROCESSES | Part.STEPS:
             return _flow(arm, rig, seconds, 0.0)
         case Part.SLOW:
             return _flow(arm, rig, seconds, SLOW)
@@ -169,6 +169,7 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
 
     def body(run: _Run) -> Figures:
         rate = run.warm_up(latency, seconds)
+        steps = run.workers.steps()
         run.workers.stop()
         rig.source.start_over(REGISTRY, latency)
         if latency:
@@ -182,11 +183,13 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
         verdicts = run.settled(indexes, 60 + seconds * _PATIENCE)
         used = run.usage() - before
         times = [verdict.at for verdict in verdicts]
+        after = run.workers.steps()
         figures = run.figures(verdicts, count, used, repeats)
         return {
             **figures,
             "rate": count / (max(times) - begun),
             "steady": steady_rate(times),
+            "steps": {name: (seconds - steps[name]) / count * 1000 for name, seconds in after.items()},
             "ok": _whole(figures, count),
         }
 

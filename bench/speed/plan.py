@@ -9,6 +9,9 @@ from enum import StrEnum
 SLOW = 0.2
 """Seconds that the source takes where it does not answer at once."""
 
+STEPS_FILE, STEPS_EVERY = "JURAT_BENCH_STEPS", 1.0
+"""The variable that names the file in which a worker keeps the CPU of its steps, and after how many seconds it does."""
+
 
 class Kind(StrEnum):
     """What an arm runs on."""
@@ -40,9 +43,14 @@ class Part(StrEnum):
     """As at once, with other limits of the source."""
     PROCESSES = "processes"
     """As at once, with fewer and more worker processes."""
+    STEPS = "steps"
+    """As at once: the CPU of each step of a check."""
 
 
-OF_ITS_OWN = frozenset({Part.LIMITS, Part.PROCESSES})
+WHOLE = "all of the process"
+"""Among the steps of a check: what they are parts of."""
+
+OF_ITS_OWN = frozenset({Part.LIMITS, Part.PROCESSES, Part.STEPS})
 """Parts that are measured only where they are named."""
 
 
@@ -70,6 +78,8 @@ class Arm:
     """Whether the workers serve their metrics, and each is asked for them once a second."""
     sealed: bool = False
     """Whether the history is sealed meanwhile, every five seconds."""
+    timed: bool = False
+    """Whether each step of a check has a clock around it."""
     rate: str | None = "20000/s"
     concurrency: int | None = 512
     """jurat's limits of the source, above what is reached: they cost what they cost. None: no limit."""
@@ -86,6 +96,7 @@ _ALL = frozenset(Part) - OF_ITS_OWN
 _CLOCKED = _FLOW | {Part.PACED}
 _LIMITS = frozenset({Part.LIMITS})
 _PROCESSES = frozenset({Part.PROCESSES})
+_STEPS = frozenset({Part.STEPS})
 
 
 def _limited(rate: str | None, concurrency: int | None) -> Arm:
@@ -107,6 +118,7 @@ def _limited(rate: str | None, concurrency: int | None) -> Arm:
 
 ARMS = (
     Arm("jurat-1", "jurat 1 × 64", Kind.JURAT, 1, 64, _PROCESSES, usual=_PROCESSES),
+    Arm("jurat-1-timed", "jurat 1 × 64, timed", Kind.JURAT, 1, 64, _STEPS, usual=_STEPS, timed=True),
     Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL | _PROCESSES, usual=_ALL | _PROCESSES),
     Arm("jurat-4", "jurat 4 × 64", Kind.JURAT, 4, 64, _PROCESSES, usual=_PROCESSES),
     _limited(None, None),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bench.rig.report import Report, Row, Rows, markdown
 from bench.speed.figures import Spread, against, counted, is_noisy, spread
-from bench.speed.plan import ARMS, OF_ITS_OWN, SLOW, Arm, Kind, Part
+from bench.speed.plan import ARMS, OF_ITS_OWN, SLOW, WHOLE, Arm, Kind, Part
 
 REPORT = Report("bench", "contributors/performance.md", "speed", "bench.jsonl")
 OWN = replace(REPORT, name="speed-own-parts")
@@ -23,6 +23,7 @@ TITLES = {
     Part.ENQUEUE: "What a submit costs the platform",
     Part.LIMITS: "Limits of a source that answers at once",
     Part.PROCESSES: "One, two and four processes, source at once",
+    Part.STEPS: "CPU of each step of a check in one process, source at once",
 }
 
 
@@ -88,6 +89,7 @@ COLUMNS: dict[Part, tuple[_Column, ...]] = {
     Part.ENQUEUE: _SUBMITS,
     Part.LIMITS: (_RATE, _STEADY, _CPU, _DATABASE, *_REPEATS, *_MEMORY, _CHECKS),
     Part.PROCESSES: (_RATE, _STEADY, _CPU, _DATABASE, _PRICE, *_REPEATS, *_MEMORY, _CHECKS),
+    Part.STEPS: (_RATE, _STEADY, _CPU, _DATABASE),
 }
 
 PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
@@ -98,6 +100,7 @@ PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
     Part.ENQUEUE: _SUBMITS,
     Part.LIMITS: (_RATE, _CPU, _DATABASE, *_REPEATS),
     Part.PROCESSES: (_RATE, _CPU, _DATABASE, _PRICE, _MEMORY[0]),
+    Part.STEPS: (_RATE, _CPU, _DATABASE),
 }
 """Those of `COLUMNS` for which a page is wide enough."""
 
@@ -127,6 +130,7 @@ def _sections(rows: Rows, table: Callable[[Part, Rows], str]) -> str:
             busy = mine[0].get("busy")
             beside = f", beside {busy} loops that want a core each" if busy else ""
             parts.append(f"### {TITLES[part]}{beside}\n\n{table(part, mine)}")
+            parts += [_steps_table(mine)] if part is Part.STEPS else []
     failed = [
         f"- {row['arm']}, {row['part']}, round {row['round']}: {row.get('why', 'not every check was done once')}"
         for row in rows
@@ -147,6 +151,20 @@ def _page_table(part: Part, rows: Rows) -> str:
     columns = PAGE_COLUMNS[part]
     lines = [[f"{_named(arm)}{_noisy(mine)}", *_cells(columns, mine, rows)] for arm, mine in _by_arm(rows)]
     return markdown(["arm", *(column.head for column in columns)], lines)
+
+
+def _steps_table(rows: Rows) -> str:
+    """The steps of a check, the most expensive first."""
+    good = counted([row for row in rows if row["ok"] and row["steps"]])
+    found = {name: spread(row["steps"][name] for row in good) for name in (good[0]["steps"] if good else ())}
+    known = sorted(((each, name) for name, each in found.items() if each), key=lambda each: -each[0].median)
+    whole = next((each.median for each, name in known if name == WHOLE), 0.0)
+    lines = [
+        [name, f"{each.median:.3f} [{each.least:.3f}–{each.most:.3f}]", f"{each.median / whole * 100:.0f}"]
+        for each, name in known
+        if whole
+    ]
+    return markdown(["step", "ms of CPU a check", "%"], lines)
 
 
 def _by_arm(rows: Rows) -> Iterator[tuple[Arm, list[Row]]]:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ import requests
 from bench.rig import ROOT, registry
 from bench.rig.fleet import Fleet, Verdict
 from bench.rig.servers import Rig, connect, plain
-from bench.speed.plan import Arm, Kind
+from bench.speed.plan import STEPS_EVERY, STEPS_FILE, Arm, Kind
 from bench.speed.platforms import CONSULTATION, QUESTIONS, Address, index_of
 from bench.speed.rivals import bare
 from bench.speed.rivals.ledger import LATE, OWN_CLIENT, TABLES, VERDICTS, Place
@@ -37,7 +38,7 @@ _START = 60.0
 """Seconds that workers have to start."""
 
 _RIVALS = "bench.speed.rivals"
-_AS_IS, _WITH_REQUESTS = "worker.app", "bench.speed.with_requests"
+_AS_IS, _WITH_REQUESTS, _TIMED = "worker.app", "bench.speed.with_requests", "bench.speed.steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,10 @@ class Workers(ABC):
     def repeats(self) -> Repeats | None:
         """What they did more than once, by the database. None where it does not know."""
         return None
+
+    def steps(self) -> Counter[str]:
+        """Seconds of CPU of each step of a check, and of all else, until now; nothing where they are not timed."""
+        return Counter()
 
     def close(self) -> None:
         """End them at once, whatever they do."""
@@ -194,8 +199,11 @@ class _Jurat(Workers):
         self._sealer = Sealer(folder, {**os.environ, "JURAT_DATABASE_URL": database_url}) if arm.sealed else None
         ports = self._scraper.ports if self._scraper else [None] * arm.processes
         for port in ports:
-            listen = {"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None
-            self._fleet.add(arm.slots, environment=listen, application=_WITH_REQUESTS if arm.other_client else _AS_IS)
+            environment = {"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else {}
+            if arm.timed:
+                environment[STEPS_FILE] = str(folder / f"steps{len(self._fleet.units)}.json")
+            application = _WITH_REQUESTS if arm.other_client else _TIMED if arm.timed else _AS_IS
+            self._fleet.add(arm.slots, environment=environment, application=application)
 
     def _apply(self, document: Mapping[str, Any]) -> None:
         """Apply a configuration as an administrator does. Raises RuntimeError where it is refused."""
@@ -228,6 +236,15 @@ class _Jurat(Workers):
         row = self._database.execute(_REPEATS).fetchone()
         assert row is not None
         return Repeats(*row)
+
+    def steps(self) -> Counter[str]:
+        if not self.arm.timed:
+            return Counter()
+        time.sleep(2 * STEPS_EVERY)
+        sums = Counter[str]()
+        for file in self._fleet.folder.glob("steps*.json"):
+            sums.update(json.loads(file.read_text(encoding="utf-8")))
+        return sums
 
     def close(self) -> None:
         for beside in (self._scraper, self._sealer):
