@@ -12,6 +12,7 @@ from bench.speed.plan import ARMS, OF_ITS_OWN, SLOW, WHOLE, Arm, Kind, Part
 REPORT = Report("bench", "contributors/performance.md", "speed", "bench.jsonl")
 OWN = replace(REPORT, name="speed-own-parts")
 BUSY = replace(REPORT, name="speed-busy")
+STEPS = replace(REPORT, name="speed-steps")
 
 _NONE = "–"
 
@@ -92,14 +93,32 @@ COLUMNS: dict[Part, tuple[_Column, ...]] = {
     Part.STEPS: (_RATE, _STEADY, _CPU, _DATABASE),
 }
 
+_NARROW = {
+    _FASTER[0]: "× fastest Celery",
+    _FASTER[1]: "× taskiq",
+    _CPU: "CPU s",
+    _DATABASE: "PostgreSQL",
+    _PRICE: "both × bare",
+    _REPEATS[0]: "given back",
+    _REPEATS[1]: "retried",
+    _IDLE[0]: "idle workers %",
+    _IDLE[1]: "idle servers %",
+}
+"""Columns that a page has with a shorter head and without ranges."""
+
+
+def _on_page(*columns: _Column) -> tuple[_Column, ...]:
+    return tuple(replace(each, head=_NARROW[each], ranged=False) if each in _NARROW else each for each in columns)
+
+
 PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
-    Part.AT_ONCE: (_RATE, *_FASTER, _CPU, _DATABASE, _PRICE, *_REPEATS, _MEMORY[0]),
-    Part.SLOW: (_RATE, *_FASTER, _IDEAL, _CPU, *_REPEATS),
-    Part.PACED: (*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS),
+    Part.AT_ONCE: _on_page(_RATE, *_FASTER, _CPU, _DATABASE, _PRICE, *_REPEATS, _MEMORY[0]),
+    Part.SLOW: _on_page(_RATE, *_FASTER, _IDEAL, _CPU, _DATABASE, *_REPEATS),
+    Part.PACED: _on_page(*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS),
     Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY),
     Part.ENQUEUE: _SUBMITS,
-    Part.LIMITS: (_RATE, _CPU, _DATABASE, *_REPEATS),
-    Part.PROCESSES: (_RATE, _CPU, _DATABASE, _PRICE, _MEMORY[0]),
+    Part.LIMITS: _on_page(_RATE, _CPU, _DATABASE, *_REPEATS),
+    Part.PROCESSES: _on_page(_RATE, _CPU, _DATABASE, _PRICE, _MEMORY[0]),
     Part.STEPS: (_RATE, _CPU, _DATABASE),
 }
 """Those of `COLUMNS` for which a page is wide enough."""
@@ -114,6 +133,8 @@ def place(rows: Rows) -> Report:
     """Where in the docs a run belongs."""
     if any(row.get("busy") for row in rows):
         return BUSY
+    if all(row["part"] == Part.STEPS for row in rows):
+        return STEPS
     return OWN if any(row["part"] in OF_ITS_OWN for row in rows) else REPORT
 
 
@@ -201,7 +222,7 @@ def _rounds(rows: Rows) -> str:
 
 def _noisy(rows: Rows) -> str:
     noisy = sum(is_noisy(row) for row in rows if row["ok"])
-    return f" ({noisy} of {len(rows)} noisy)" if noisy else ""
+    return f" ({noisy} noisy)" if noisy else ""
 
 
 def head(rows: Rows) -> str:

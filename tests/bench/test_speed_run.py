@@ -8,7 +8,7 @@ import pytest
 
 from bench.rig.report import read
 from bench.speed.__main__ import main
-from bench.speed.plan import OF_ITS_OWN, Part
+from bench.speed.plan import OF_ITS_OWN, WHOLE, Part
 from bench.speed.report import place
 
 pytestmark = [pytest.mark.bench, pytest.mark.long]
@@ -49,6 +49,17 @@ def test_limits_and_processes_are_measured_where_they_are_named_and_beside_busy_
         ("processes", "bare-1", 1),
     ]
     assert place(rows).name == "speed-busy"
+
+
+def test_the_cpu_of_the_steps_is_that_of_the_process(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    assert main(["--rounds", "1", "--seconds", "3", "--parts", "steps", "--file", str(file)]) == 0
+    (measured,) = read(file)
+    steps = dict(measured["steps"])
+    whole = steps.pop(WHOLE)
+    assert all(seconds > 0 for seconds in steps.values()), "each step is in the way of a check"
+    assert sum(steps.values()) == pytest.approx(whole)
+    assert whole == pytest.approx(measured["cpu_workers"], rel=0.5), "which is read at other moments"
 
 
 def test_an_arm_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
