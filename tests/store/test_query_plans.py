@@ -326,8 +326,8 @@ def test_what_is_done_stands_in_the_way_of_a_claim_once_while_somebody_sees_it_s
             desk.write(*(entry(check) for check in desk.claim("rpps", 500)))
         with explained(desk) as found:
             assert len(desk.claim("rpps", 30)) == 30
-    # 136, or twice that if the claim was made again; each of the seven that were settled would be 136 more.
-    assert 100 < sum(each.along_queues for each in found) < 300
+    # 136, or two or three times that if the claim was made again; each of the seven settled ones would be 136 more.
+    assert 100 < sum(each.along_queues for each in found) < 500
 
 
 # ------------------------------------------------------------------------------------------------ SQLite
