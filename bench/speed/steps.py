@@ -47,20 +47,23 @@ STEPS: tuple[tuple[Any, str, str], ...] = (
 _TRAVEL = {"claim": "claim: psycopg", "write": "verdict, attempt, access: psycopg"}
 """What round trips to the database are called in a step."""
 
-
 _REST = "heartbeat, bells, upkeep and all else"
 
 
-class _Steps(threading.local):
-    """The steps that a thread is in: the method, and the CPU that steps inside it have taken."""
+_threads: list[dict[str, float]] = []
+"""The sums of each thread, by step."""
+
+
+class _Thread(threading.local):
+    """The steps that a thread is in: the method, and the CPU that steps inside it have taken. And its sums."""
 
     def __init__(self) -> None:
         self.stack: list[tuple[str, list[float]]] = []
+        self.sums: dict[str, float] = defaultdict(float)
+        _threads.append(self.sums)
 
 
-_here = _Steps()
-_threads: list[dict[str, float]] = []
-_own = threading.local()
+_here = _Thread()
 
 
 def timed(method: str, name: Callable[[], str | None], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,21 +84,13 @@ def timed(method: str, name: Callable[[], str | None], function: Callable[..., A
             stack.pop()
             if stack:
                 stack[-1][1][0] += used
-            _sums()[step] += used - inside[0]
+            _here.sums[step] += used - inside[0]
 
     return run
 
 
-def _sums() -> dict[str, float]:
-    if not hasattr(_own, "sums"):
-        _own.sums = defaultdict(float)
-        _threads.append(_own.sums)
-    sums: dict[str, float] = _own.sums
-    return sums
-
-
 def _travel() -> str | None:
-    return next((_TRAVEL[method] for method, _ in reversed(_here.stack) if method in _TRAVEL), None)
+    return _TRAVEL.get(_here.stack[-1][0]) if _here.stack else None
 
 
 def _keep(file: Path) -> None:
