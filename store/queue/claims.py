@@ -352,12 +352,13 @@ class Claims:
         return more
 
     def _lead(self, demand: Demand) -> float:
-        """How many seconds the first start must be ahead: where hardly any lateness is allowed, twice what claims took
-        lately. A third of a lease at most, so that one claim that took minutes does not delay the next as long.
+        """How many seconds the first start must be ahead, so that half of the lateness is left to a claim that takes
+        twice as long as others did lately. A third of a lease at most, so that one claim that took minutes does not
+        delay the next as long.
         """
-        if demand.interval is None or demand.late >= 3 * self._delay:
+        if demand.interval is None:
             return 0.0
-        return min(2 * self._delay, LEASE / 3)
+        return min(max(0.0, 2 * self._delay - demand.late / 2), LEASE / 3)
 
     def _claimed(self, taken: Sequence[LeasedRow], demands: Sequence[Demand]) -> list[ClaimedCheck]:
         """What a claim returns now."""

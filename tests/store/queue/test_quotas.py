@@ -92,6 +92,18 @@ def test_where_no_lateness_is_allowed_the_first_start_lies_as_far_ahead_as_a_cla
     assert all(check.starts_in < 10.0 for check in later)
 
 
+def test_where_claims_take_long_the_first_start_leaves_half_of_the_lateness_and_lies_no_further_ahead(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or slots would wait for starts that the source has room for now."""
+    desk.submit_many(2)
+    for took, most in ((0.5, 0.0), (0.9, 0.8)):
+        monkeypatch.setattr(desk.claims, "_delay", took)
+        (check,) = desk.claim(free=1, interval=0.001, burst=2026, late=2.0)  # no tolerance
+        assert check.starts_in <= most
+        assert (check.starts_in > 0.0) is (most > 0.0)
+
+
 # ------------------------------------------------------------------------------------------------ hours and days
 
 
