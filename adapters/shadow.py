@@ -27,7 +27,7 @@ _REST_S: Final = 60.0
 """Seconds in which the shadow is not asked again after it gave no answer; longer where it asks for that."""
 
 
-class Shadow:
+class ShadowSource:
     """The new version, `source`, which looks up a `share` of what the old one has found, one after the other.
 
     Each lookup, of at most `timeout` seconds, is paid with `another`, from the shadow's own quota. `note` gets both
@@ -103,13 +103,13 @@ class Shadow:
         return verdict_text(found.outcome, found.reason) if isinstance(found, Finding) else ""
 
 
-def shadowed(source: Source, shadow: Shadow) -> Source:
+def shadowed(source: Source, shadow: ShadowSource) -> Source:
     """`source`, whose findings are offered to `shadow`."""
     return (_ShadowedMany if hasattr(source, "look_up_many") else _Shadowed)(source, shadow)
 
 
 class _Shadowed:
-    def __init__(self, source: Any, shadow: Shadow) -> None:
+    def __init__(self, source: Any, shadow: ShadowSource) -> None:
         self._source, self._shadow = source, shadow
 
     def look_up(self, query: Query) -> Found:

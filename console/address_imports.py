@@ -17,7 +17,7 @@ from adapters.apart import NotEnded
 from config.addresses import AddressFileSource
 from config.names import NAME_PATTERN
 from console.applied import applied
-from console.background import Kind, Work
+from console.background import TaskKind, Work
 from console.datasets import SHOWN_LINES, day_of, pages, today
 from console.identity.roles import Role
 from console.identity.sessions import own
@@ -35,7 +35,7 @@ MOST_ADDRESSES = 250_000
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedAddresses:
     """A file that was checked, how it is read, and what it has."""
 
     sent: Sent = field(repr=False)
@@ -81,7 +81,7 @@ def check_addresses() -> Any:
         return _form({"file": _("Another file is being read. Try again in a minute.")}, request.form, ()), 503
     if found.problem:
         return _form({"file": _("This file cannot be imported.")}, request.form, found.problem.splitlines()), 422
-    checked = Checked(given, name, columns, no_number(), language, day, found)
+    checked = CheckedAddresses(given, name, columns, no_number(), language, day, found)
     return render_template(
         "datasets/addresses-confirm.html", checked=checked, token=parts().uploads.keep(own(), checked),
         before=[row for row in _versions() if row.name == name and row.state == "active"],
@@ -93,7 +93,7 @@ def check_addresses() -> Any:
 def import_addresses() -> Any:
     """Begin to import what was checked and shown."""
     may_import()
-    checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
+    checked = parts().uploads.find(own(), request.form.get("token", ""), CheckedAddresses)
     if checked is None:
         flash(_("This was done already, or it waited for too long. Nothing was done now."))
         return redirect(url_for("datasets.datasets"), 303)
@@ -105,7 +105,7 @@ def import_addresses() -> Any:
             base = NewAddressBase(checked.name, path, layout, checked.language, checked.day)
             return import_base(DatasetImport(engine), base, who, work.report).row.addresses
 
-    if not parts().background.begin(Work(Kind.IMPORT, checked.name, checked.found.rows), do):
+    if not parts().background.begin(Work(TaskKind.IMPORT, checked.name, checked.found.rows), do):
         flash(_("Something else is under way. Try again in a minute."))
         return redirect(url_for("datasets.under_way"), 303)
     parts().uploads.drop(own())
@@ -141,5 +141,5 @@ def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequen
     return render_template(
         "datasets/addresses.html", problems=problems, values=values, faults=faults[:SHOWN_LINES], columns=FIELDS,
         names=sorted(names), languages=codes(), most=MOST_ADDRESSES,
-        administers=parts().database.may(grants.Role.ADMIN),
+        administers=parts().database.may(grants.DatabaseRole.ADMIN),
     )  # fmt: skip

@@ -230,4 +230,4 @@ def _seals() -> dict[str, Any]:
 
 def can_verify() -> bool:
     """Whether this console can verify the seals: only an administrator's login may read used codes and numbers."""
-    return parts().database.may(grants.Role.ADMIN)
+    return parts().database.may(grants.DatabaseRole.ADMIN)

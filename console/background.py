@@ -11,12 +11,12 @@ from typing import Any
 
 from adapters.address.base.batches import StreetsMixed
 from adapters.file_lines import FileError
-from store.datasets.imports import Refused
+from store.datasets.imports import ImportRefused
 
 _log = logging.getLogger(__name__)
 
 
-class Kind(StrEnum):
+class TaskKind(StrEnum):
     """What is done."""
 
     IMPORT = "import"
@@ -30,7 +30,7 @@ class Work:
     `problem` says why it was not done, which is empty for a failure that is in the log, or `result` what came of it.
     """
 
-    kind: Kind
+    kind: TaskKind
     name: str
     total: int = 0
     done: int = 0
@@ -63,7 +63,7 @@ class Background:
 def _run(work: Work, do: Callable[[Work], Any]) -> None:
     try:
         work.result = do(work)
-    except (FileError, Refused, StreetsMixed) as error:
+    except (FileError, ImportRefused, StreetsMixed) as error:
         work.problem = str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, a page says that it was not done
         _log.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row

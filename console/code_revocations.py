@@ -32,7 +32,7 @@ MOST_TYPED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class CodesToRevoke:
     """Codes that were read, and are to be revoked."""
 
     code_list: str
@@ -83,7 +83,7 @@ def check_lost(name: str) -> Any:
     except WrongCodes as error:
         where = "file" if given else "codes"
         return _page(name, {where: _("These codes cannot be read.")}, error.lines), 422
-    token = parts().uploads.keep(own(), Lost(name, codes))
+    token = parts().uploads.keep(own(), CodesToRevoke(name, codes))
     return render_template("codes/revoke.html", token=token, name=name, count=len(codes))
 
 
@@ -92,7 +92,7 @@ def check_lost(name: str) -> Any:
 def revoke_lost() -> Any:
     """Revoke the codes that were read."""
     fingerprints = hasher()
-    lost = parts().uploads.find(own(), request.form.get("token", ""), Lost)
+    lost = parts().uploads.find(own(), request.form.get("token", ""), CodesToRevoke)
     if lost is None:
         flash(_("This was done already, or it waited for too long. Nothing was done now."))
         return redirect(url_for("codes.lists"), 303)
@@ -119,7 +119,7 @@ def _say_revoked(count: int) -> None:
 def _row(name: str) -> CodeListRow:
     """The counts of a list."""
     database = parts().database
-    if not database.may(grants.Role.ADMIN):
+    if not database.may(grants.DatabaseRole.ADMIN):
         abort(403)
     return Queries(database.admin).code_lists().get(name) or abort(404)
 

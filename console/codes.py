@@ -149,7 +149,7 @@ def confirm() -> Any:
 def _lists() -> list[Any]:
     """The lists; none where the console's login may not read them."""
     database = parts().database
-    return list(Queries(database.admin).code_lists().values()) if database.may(grants.Role.ADMIN) else []
+    return list(Queries(database.admin).code_lists().values()) if database.may(grants.DatabaseRole.ADMIN) else []
 
 
 def _list_of(problems: dict[str, str]) -> str:

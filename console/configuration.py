@@ -20,7 +20,7 @@ from adapters.registry_tests.drafts import draft_of
 from config.names import NAME_PATTERN
 from config.problems import Problem, Severity
 from config.starters.insertion import put_into
-from console.configuration_texts import Draft, Outcome, Versions, lines_with_problems
+from console.configuration_texts import ConfigurationVersions, Draft, DraftReport, lines_with_problems
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
@@ -48,7 +48,7 @@ def allow_configurations(_endpoint: str | None, _values: dict[str, Any] | None) 
 @needs(Role.ADMINISTRATOR)
 def overview() -> str:
     """The versions, the newest first."""
-    versions = Versions(parts().database)
+    versions = ConfigurationVersions(parts().database)
     rows, after = versions.page(_number("before") or None)
     newest = versions.newest
     return render_template(
@@ -61,7 +61,7 @@ def overview() -> str:
 @needs(Role.ADMINISTRATOR)
 def version(version: int) -> str:
     """One version as YAML."""
-    versions = Versions(parts().database)
+    versions = ConfigurationVersions(parts().database)
     row, newest = _known(versions, version), versions.newest
     return render_template(
         "configuration/version.html", row=row, newest=newest, text=versions.draft(version, newest).text,
@@ -74,7 +74,7 @@ def version(version: int) -> str:
 def differences() -> str:
     """What one version changed in another."""
     old, new = _number("old"), _number("new")
-    versions = Versions(parts().database)
+    versions = ConfigurationVersions(parts().database)
     rows = [_known(versions, number) for number in (old, new)]
     return render_template("configuration/differences.html", rows=rows, changes=versions.changes(old, new))
 
@@ -84,7 +84,7 @@ def differences() -> str:
 def begin() -> str:
     """The newest version, to be edited."""
     _may_apply()
-    versions = Versions(parts().database)
+    versions = ConfigurationVersions(parts().database)
     newest = versions.newest
     return _editor(versions.draft(newest, newest))
 
@@ -97,10 +97,10 @@ def edit() -> Any:
     draft = _draft()
     match request.form.get("act"):
         case "check":
-            outcome = Versions(parts().database).check(draft)
+            outcome = ConfigurationVersions(parts().database).check(draft)
             return _editor(draft, outcome), 200 if outcome.usable else 422
         case "apply":
-            return _confirm(draft, Versions(parts().database).check(draft))
+            return _confirm(draft, ConfigurationVersions(parts().database).check(draft))
         case "draft":
             return render_template("configuration/draft.html", draft=draft, given={}, problems={})
     return _editor(draft)
@@ -112,7 +112,7 @@ def problems() -> Any:
     """What the check says of a text that somebody is typing, for the page's script; nothing where it came to no end."""
     _may_apply()
     try:
-        found = Versions(parts().database).lint(_draft())
+        found = ConfigurationVersions(parts().database).lint(_draft())
     except (NotChecked, LookupError):
         return "", 204
     count = len(found.problems) + found.more
@@ -137,7 +137,7 @@ def put_draft() -> Any:
     if problems:
         return render_template("configuration/draft.html", draft=draft, given=given, problems=problems), 422
     draft = replace(draft, text=put_into(draft.text, drafted))
-    return _editor(draft, Versions(parts().database).check(draft), drafted=given["name"])
+    return _editor(draft, ConfigurationVersions(parts().database).check(draft), drafted=given["name"])
 
 
 @pages.post(f"/versions/<int(min=1,max={NEWEST_POSSIBLE}):version>/back")
@@ -145,7 +145,7 @@ def put_draft() -> Any:
 def back(version: int) -> Any:
     """Go back to a version, which is confirmed as any other text."""
     _may_apply()
-    versions = Versions(parts().database)
+    versions = ConfigurationVersions(parts().database)
     _known(versions, version)
     draft = versions.draft(version, versions.newest)
     return _confirm(draft, versions.check(draft))
@@ -156,7 +156,7 @@ def back(version: int) -> Any:
 def apply() -> Any:
     """Apply a text that was confirmed."""
     _may_apply()
-    draft, versions = _draft(), Versions(parts().database)
+    draft, versions = _draft(), ConfigurationVersions(parts().database)
     outcome, force = versions.check(draft), bool(request.form.get("force"))
     if outcome.configuration is None or outcome.obstacle:
         return _editor(draft, outcome), 409 if outcome.is_late else 422
@@ -186,12 +186,12 @@ def _placed(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _editor(draft: Draft, outcome: Outcome | None = None, drafted: str = "") -> str:
+def _editor(draft: Draft, outcome: DraftReport | None = None, drafted: str = "") -> str:
     """The text, and what was found out about it, where `drafted` was put into it or not. A text that came too late is
     from now on made from what it missed.
     """
     if outcome and outcome.is_late:
-        draft = replace(draft, after=Versions(parts().database).newest)
+        draft = replace(draft, after=ConfigurationVersions(parts().database).newest)
     lines = lines_with_problems(draft, outcome.problems) if outcome else []
     return render_template(
         "configuration/edit.html", draft=draft, outcome=outcome, lines=lines, drafted=drafted,
@@ -199,11 +199,11 @@ def _editor(draft: Draft, outcome: Outcome | None = None, drafted: str = "") -> 
     )  # fmt: skip
 
 
-def _confirm(draft: Draft, outcome: Outcome, problems: Mapping[str, str] = MappingProxyType({})) -> Any:
+def _confirm(draft: Draft, outcome: DraftReport, problems: Mapping[str, str] = MappingProxyType({})) -> Any:
     """What applying it would change, before it is done."""
     if not outcome.usable:
         return _editor(draft, outcome), 409 if outcome.is_late else 422
-    versions = Versions(parts().database)
+    versions = ConfigurationVersions(parts().database)
     page = render_template(
         "configuration/apply.html", draft=draft, outcome=outcome, published=versions.published(), problems=problems,
         base=versions.find(draft.after),
@@ -225,12 +225,12 @@ def _number(name: str) -> int:
     return int(written or 0)
 
 
-def _known(versions: Versions, number: int) -> Any:
+def _known(versions: ConfigurationVersions, number: int) -> Any:
     return versions.find(number) or abort(404)
 
 
 def _can_apply() -> bool:
-    return parts().database.may(grants.Role.ADMIN)
+    return parts().database.may(grants.DatabaseRole.ADMIN)
 
 
 def _may_apply() -> None:

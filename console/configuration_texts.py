@@ -60,7 +60,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DraftReport:
     """What was found out about a draft. `obstacle` is why it cannot be checked or applied; "" for nothing. `meanwhile`
     is what others changed since the version that it was made from.
 
@@ -94,7 +94,7 @@ class Outcome:
         return self.configuration is not None and not self.obstacle
 
 
-class Versions:
+class ConfigurationVersions:
     """The versions of the configuration, read as `jurat_reader`."""
 
     def __init__(self, database: Database) -> None:
@@ -150,13 +150,13 @@ class Versions:
         zones, lists = self._queries.zone_versions(), Queries(self._database.admin).code_list_names()
         return check_apart(draft.text, zones, lists, self.stored(draft.tested))
 
-    def check(self, draft: Draft) -> Outcome:
+    def check(self, draft: Draft) -> DraftReport:
         """Check a draft as `config apply --dry-run` does."""
         try:
             found = self.lint(draft)
         except (NotChecked, LookupError) as error:
-            return Outcome(obstacle=str(error))
-        outcome = Outcome(found.problems, found.more, configuration=found.configuration)
+            return DraftReport(obstacle=str(error))
+        outcome = DraftReport(found.problems, found.more, configuration=found.configuration)
         if found.configuration is None:
             return outcome
         try:
@@ -169,13 +169,13 @@ class Versions:
         changes = None if before is None else _changes(before, found.configuration.document)
         return replace(outcome, prediction=prediction, changes=changes)
 
-    def late(self, draft: Draft, error: AppliedMeanwhile) -> Outcome:
+    def late(self, draft: Draft, error: AppliedMeanwhile) -> DraftReport:
         """What to say of a draft that comes too late."""
         try:
             meanwhile = self.changes(draft.after, self.newest)
         except LookupError:
             meanwhile = None
-        return Outcome(obstacle=str(error), is_late=True, meanwhile=meanwhile)
+        return DraftReport(obstacle=str(error), is_late=True, meanwhile=meanwhile)
 
     def _document(self, version: int) -> Document | None:
         stored = self.stored(version)

@@ -32,7 +32,7 @@ RESULTS = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNDETERMINED, State.REVIEW
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReasonShare:
     """The answers with one reason: how many, which share of all that are settled, and what would leave fewer."""
 
     why: str
@@ -42,22 +42,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class OutcomeCount:
     """The answers to a question that came to the same."""
 
     name: str
     count: int
-    parts: Sequence[Part]
+    parts: Sequence[ReasonShare]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionResults:
     """One question: its criterion in words, its sources, and what its answers came to."""
 
     title: str
     words: Sequence[str]
     sources: Sequence[str]
-    results: Sequence[Result]
+    results: Sequence[OutcomeCount]
 
 
 @pages.get("/")
@@ -87,7 +87,9 @@ def consultation(name: str) -> str:
     titles = {each.name: say(dict(each.title)) or each.name for each in asked}
     first = max(0, request.args.get("first", 0, type=int))
     shown = [
-        Asked(titles[each.name], list(criterion_words(each, areas)), each.sources, _results(each.name, counts.answers))
+        QuestionResults(
+            titles[each.name], list(criterion_words(each, areas)), each.sources, _results(each.name, counts.answers)
+        )
         for each in asked[first : first + QUESTIONS]
     ]
     return render_template(
@@ -119,18 +121,18 @@ def _rows(counts: Counts) -> Iterator[tuple[object, ...]]:
         yield "answers", each.question, each.state, each.outcome or "", each.reason or "", each.count, covers
 
 
-def _results(question: str, answers: Sequence[Answers]) -> list[Result]:
+def _results(question: str, answers: Sequence[Answers]) -> list[OutcomeCount]:
     of_question = [each for each in answers if each.question == question]
     settled = sum(each.count for each in of_question if each.outcome)
-    totals, by_result = Counter[str](), dict[str, list[Part]]()
+    totals, by_result = Counter[str](), dict[str, list[ReasonShare]]()
     for each in of_question:
         name = each.outcome or (State.REVIEW if each.state == State.REVIEW else State.PENDING)
         totals[name] += each.count
         if each.outcome and each.reason:
             said = advice(each.reason) if each.outcome == Outcome.UNDETERMINED else None
-            part = Part(why(each.reason), each.count, each.count / settled, said)
+            part = ReasonShare(why(each.reason), each.count, each.count / settled, said)
             by_result.setdefault(name, []).append(part)
-    return [Result(name, totals[name], by_result.get(name, [])) for name in RESULTS if totals[name]]
+    return [OutcomeCount(name, totals[name], by_result.get(name, [])) for name in RESULTS if totals[name]]
 
 
 def _questions(found: Configuration) -> dict[str, list[Question]]:

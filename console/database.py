@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from jurat.database import as_role, bounded
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.schema.memberships import memberships
 
 FRESH = 30.0
@@ -23,12 +23,12 @@ class Database:
         self._engine = bounded(engine)
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: tuple[float, frozenset[Role]] | None = None
-        self.reader = as_role(self._engine, Role.READER)
-        self.reviewer = as_role(self._engine, Role.REVIEWER)
-        self.admin = as_role(self._engine, Role.ADMIN)
+        self._known: tuple[float, frozenset[DatabaseRole]] | None = None
+        self.reader = as_role(self._engine, DatabaseRole.READER)
+        self.reviewer = as_role(self._engine, DatabaseRole.REVIEWER)
+        self.admin = as_role(self._engine, DatabaseRole.ADMIN)
 
-    def may(self, role: Role) -> bool:
+    def may(self, role: DatabaseRole) -> bool:
         """Whether the login is a member of a role. Raises SQLAlchemy's errors where the database is away."""
         with self._lock:
             if self._known is None or self._clock() - self._known[0] >= FRESH:

@@ -10,11 +10,11 @@ from typing import Any
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 
 from adapters.file_lines import FileError
-from adapters.registry.roster_rows import Person
+from adapters.registry.roster_rows import RosterRow
 from config.registry import RosterSource
 from config.uses import sources_by_dataset
 from console.applied import applied
-from console.background import Kind, Work
+from console.background import TaskKind, Work
 from console.forms import hasher, may_add_hashes
 from console.identity.roles import Role
 from console.identity.sessions import own
@@ -24,7 +24,7 @@ from console.uploads import Busy, Sent, sent, takes_file
 from jurat.errors import ConfigurationError
 from pages.language import gettext as _
 from pages.language import ngettext, number, quoting
-from store.datasets.imports import Refused, Versions, refuse_used
+from store.datasets.imports import ImportRefused, Versions, refuse_used
 from store.datasets.roster_files import Doubtful, ImportedRoster, NewRoster, RosterSurvey, import_for_workers, survey
 from store.schema import grants
 
@@ -45,7 +45,7 @@ class TooMany(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedRoster:
     """A roster that was checked: the file, the source that says how to read it, the day of its data, and what it has.
 
     `left_out` people have an empty or malformed number, `shorter` one with fewer digits than others where absence
@@ -87,17 +87,17 @@ def dataset(name: str) -> str:
 def remove(name: str) -> Any:
     """Begin to remove all versions of a dataset."""
     database = parts().database
-    if not database.may(grants.Role.ADMIN):
+    if not database.may(grants.DatabaseRole.ADMIN):
         abort(403)
     if request.form.get("again", "").strip() != name:
         return _dataset(name, {"again": _("This is not the name of the dataset.")}), 422
     try:
         refuse_used(name, applied().sources)
-    except Refused as error:
+    except ImportRefused as error:
         flash(quoting(_("This was not done. %(problem)s"), error))
         return redirect(url_for("datasets.datasets"), 303)
     versions, who = Versions(database.admin), member().name
-    if not parts().background.begin(Work(Kind.REMOVAL, name), lambda _work: versions.remove(name, who)):
+    if not parts().background.begin(Work(TaskKind.REMOVAL, name), lambda _work: versions.remove(name, who)):
         flash(_("Something else is under way. Try again in a minute."))
     return redirect(url_for("datasets.under_way"), 303)
 
@@ -107,7 +107,7 @@ def remove(name: str) -> Any:
 def under_way() -> Any:
     """How far the last import or removal is. The page loads itself again until it is over."""
     work = parts().background.last
-    if work is None or work.kind is Kind.VERIFICATION:
+    if work is None or work.kind is TaskKind.VERIFICATION:
         return redirect(url_for("audit.verification" if work else "datasets.datasets"))
     still = bool(request.args.get("still"))
     response = make_response(render_template("datasets/under-way.html", work=work, still=still))
@@ -160,7 +160,7 @@ def check() -> Any:
 def confirm() -> Any:
     """Import what was checked and shown, and switch to it."""
     fingerprints = hasher()
-    checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
+    checked = parts().uploads.find(own(), request.form.get("token", ""), CheckedRoster)
     if checked is None or _rosters().get(checked.name) != checked.source:
         flash(_("This was done already, it waited for too long, or its source was changed. Nothing was done now."))
         return redirect(url_for("datasets.datasets"), 303)
@@ -172,7 +172,7 @@ def confirm() -> Any:
             done, _old = import_for_workers(database, new, fingerprints, name, force=force)
     except Doubtful as error:
         return _confirm(checked, str(error)), 409
-    except (Refused, ConfigurationError) as error:
+    except (ImportRefused, ConfigurationError) as error:
         flash(quoting(_("This was not done. %(problem)s"), error))
     except Busy:
         flash(_("Another file is being read. Try again in a minute."))
@@ -220,7 +220,7 @@ def day_of(problems: dict[str, str]) -> date:
     return day
 
 
-def _read(given: Sent, name: str, source: RosterSource, day: date, *, skip_malformed: bool) -> Checked:
+def _read(given: Sent, name: str, source: RosterSource, day: date, *, skip_malformed: bool) -> CheckedRoster:
     """What the source would make of a file. Raises FileError, which shows no value, or TooMany."""
     with given.file("roster", ".csv") as path:
         new = NewRoster(path, source, day, skip_malformed)
@@ -229,17 +229,19 @@ def _read(given: Sent, name: str, source: RosterSource, day: date, *, skip_malfo
     stored = (source.file.number, *source.file.keep)
     unstored = [column for column in rows.columns if column and column not in stored]
     people = rows.rows - rows.left_out
-    return Checked(given, name, source, day, skip_malformed, people, rows.left_out, new.shorter(rows), unstored, found)
+    return CheckedRoster(
+        given, name, source, day, skip_malformed, people, rows.left_out, new.shorter(rows), unstored, found
+    )
 
 
-def _limited(people: Iterable[Person]) -> Iterator[Person]:
+def _limited(people: Iterable[RosterRow]) -> Iterator[RosterRow]:
     for count, person in enumerate(people):
         if count >= MOST_PEOPLE:
             raise TooMany
         yield person
 
 
-def _confirm(checked: Checked, doubt: str = "") -> str:
+def _confirm(checked: CheckedRoster, doubt: str = "") -> str:
     return render_template(
         "datasets/confirm.html", checked=checked, doubt=doubt, token=parts().uploads.keep(own(), checked)
     )

@@ -14,7 +14,7 @@ from jurat.messages import message_for
 from jurat.vocabulary import AccessState, QuestionState, State
 from pages.language import gettext as _
 from pages.language import locale
-from store.explanation import Explanations, VerdictRow
+from store.explanation import ExplainedVerdict, Explanations
 from store.queries import Queries
 
 
@@ -27,10 +27,10 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ShownVerdict:
     """One verdict, the message that the participant reads, and what it rests on."""
 
-    row: VerdictRow
+    row: ExplainedVerdict
     message: str
     evidence: Evidence
 
@@ -45,7 +45,7 @@ def read(engine: Engine, check: UUID) -> dict[str, Any]:
     named = {zone for each in evidence if isinstance(zone := each.get("zone"), str)}
     areas = {name: zone.title for name, zone in Queries(engine).zone_versions(named).items()} if named else {}
     verdicts = [
-        Verdict(row, message_for(row.reason, locale(), texts), evidence_of(row.evidence, areas))
+        ShownVerdict(row, message_for(row.reason, locale(), texts), evidence_of(row.evidence, areas))
         for row in found.verdicts
     ]
     return {

@@ -52,10 +52,13 @@ def place(at: str, row: str) -> tuple[datetime, UUID]:
 
 def may_add_hashes() -> dict[str, bool]:
     """Whether the console's login administers, and whether the console has the keys for hashes."""
-    return {"administers": parts().database.may(grants.Role.ADMIN), "has_keys": parts().fingerprints is not None}
+    return {
+        "administers": parts().database.may(grants.DatabaseRole.ADMIN),
+        "has_keys": parts().fingerprints is not None,
+    }
 
 
 def hasher() -> Fingerprints:
     """What hashes codes and numbers, for somebody who may add some."""
     found = parts().fingerprints
-    return found if found and parts().database.may(grants.Role.ADMIN) else abort(403)
+    return found if found and parts().database.may(grants.DatabaseRole.ADMIN) else abort(403)

@@ -37,7 +37,7 @@ from pages.maps import Picture
 from pages.reasons import why
 from store.monitoring.source_status import SourceStatus, read_statuses
 from store.queries import ZoneRow
-from store.requests.inquiries import Inquiry, State, ask, read
+from store.requests.inquiries import Inquiry, InquiryState, ask, read
 from store.requests.request_rows import CannotBeDone
 from store.schema import grants
 
@@ -54,7 +54,7 @@ _KEPT: Final = "inquiries"
 
 
 @dataclass(slots=True)
-class Kept:
+class AskedInquiry:
     """What this session asked by a form, in words, and what came of it once that was read."""
 
     form: UUID
@@ -76,7 +76,7 @@ def asking(name: str) -> str:
 def ask_once(name: str) -> Any:
     """Have a worker ask it, once for each form."""
     status, seal = _status(name), parts().seal or abort(403)
-    if not parts().database.may(grants.Role.ADMIN):
+    if not parts().database.may(grants.DatabaseRole.ADMIN):
         abort(403)
     schema, id_ = answer_schema(status.model), form_id()
     answer = {each: text for each in schema["properties"] if (text := request.form.get(_field(each), "").strip())}
@@ -94,7 +94,7 @@ def ask_once(name: str) -> Any:
         flash(quoting(_("This was not done. %(problem)s"), error))
         return redirect(url_for("sources.asking", name=name), 303)
     said, kept = [(_label(each, schema), text) for each, text in answer.items()], _kept()
-    kept[inquiry.id] = Kept(id_, inquiry, said, time.monotonic())
+    kept[inquiry.id] = AskedInquiry(id_, inquiry, said, time.monotonic())
     while len(kept) > MOST:
         del kept[next(iter(kept))]
     return redirect(url_for("sources.answered", name=name, inquiry=inquiry.id), 303)
@@ -107,9 +107,9 @@ def answered(name: str, inquiry: UUID) -> Any:
     kept = _kept().get(inquiry) or abort(404)
     if kept.inquiry.source != name:
         abort(404)
-    if not parts().database.may(grants.Role.ADMIN):
+    if not parts().database.may(grants.DatabaseRole.ADMIN):
         abort(403)
-    state: State | None = State(begun=True, found=kept.found)
+    state: InquiryState | None = InquiryState(begun=True, found=kept.found)
     if time.monotonic() - kept.began > LIFETIME:
         state = None
     elif kept.found is None:
@@ -136,11 +136,11 @@ def _form(status: SourceStatus, problems: Mapping[str, str]) -> str:
     return render_template(
         "inquiries/form.html", status=status, fields=fields, required={_field(each) for each in schema["required"]},
         questions=questions, id=uuid4(), problems=problems, values=request.form,
-        allowed=parts().database.may(grants.Role.ADMIN), sealing=parts().seal is not None,
+        allowed=parts().database.may(grants.DatabaseRole.ADMIN), sealing=parts().seal is not None,
     )  # fmt: skip
 
 
-def _result(kept: Kept, state: State | None) -> str:
+def _result(kept: AskedInquiry, state: InquiryState | None) -> str:
     found = state.found if state else None
     places = found.get("places", ()) if found else ()
     zones = found.get("zones", ()) if found else ()
@@ -243,6 +243,6 @@ def _servers(name: str) -> Sequence[str]:
     return read_statuses({name: model}, queries())[0].servers
 
 
-def _kept() -> dict[UUID, Kept]:
-    found: dict[UUID, Kept] = own().kept_secrets.setdefault(_KEPT, {})
+def _kept() -> dict[UUID, AskedInquiry]:
+    found: dict[UUID, AskedInquiry] = own().kept_secrets.setdefault(_KEPT, {})
     return found

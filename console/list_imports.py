@@ -19,7 +19,7 @@ from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
 from console.uploads import Busy, sent, takes_file
-from console.zone_imports import Checked, begins_of, confirm_page, may_import
+from console.zone_imports import CheckedZones, begins_of, confirm_page, may_import
 from console.zones import pages
 from pages.language import gettext as _
 from pages.language import number
@@ -71,7 +71,7 @@ def check_lists() -> Any:
     new = [NewZone(each.id, each.title, each.digest, each.content, LISTED) for each in lists]
     would = import_zones(parts().database.admin, new, member().name, begins, dry_run=True)
     heads = (_("Addresses"), _("Gained"), _("Lost"))
-    return confirm_page(Checked(new, begins, "zones.lists_form"), would, heads, _difference)
+    return confirm_page(CheckedZones(new, begins, "zones.lists_form"), would, heads, _difference)
 
 
 def _difference(zone: NewZone, before: ZoneRow | None) -> Sequence[str]:
@@ -85,5 +85,5 @@ def _difference(zone: NewZone, before: ZoneRow | None) -> Sequence[str]:
 def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequence[str]) -> str:
     return render_template(
         "zones/import-addresses.html", problems=problems, values=values, faults=faults, columns=UNPLACED,
-        languages=codes(), most=MOST_ROWS, importing=parts().database.may(grants.Role.ADMIN),
+        languages=codes(), most=MOST_ROWS, importing=parts().database.may(grants.DatabaseRole.ADMIN),
     )  # fmt: skip

@@ -49,6 +49,6 @@ def said(value: str | float) -> str:
 def _reads() -> bool:
     """Whether it is not for want of a role that nothing was seen."""
     try:
-        return parts().database.may(grants.Role.READER)
+        return parts().database.may(grants.DatabaseRole.READER)
     except SQLAlchemyError:  # away, as the page says already
         return True

@@ -41,7 +41,7 @@ MOST: Final = 50
 KINDS = (RequestKind.REOPEN, RequestKind.REVOKE, RequestKind.RESTORE, RequestKind.TRANSFER, RequestKind.ERASE)
 """What can be done about a participant."""
 
-_LOGINS = {Role.REVIEWER: grants.Role.REVIEWER, Role.ADMINISTRATOR: grants.Role.ADMIN}
+_LOGINS = {Role.REVIEWER: grants.DatabaseRole.REVIEWER, Role.ADMINISTRATOR: grants.DatabaseRole.ADMIN}
 _KEPT = "participants"
 
 
@@ -209,7 +209,7 @@ def _kinds(seen: Participant) -> list[RequestKind]:
     return [kind for kind in KINDS if kind not in (other, RequestKind.ERASE)]
 
 
-def _login(kind: RequestKind) -> grants.Role | None:
+def _login(kind: RequestKind) -> grants.DatabaseRole | None:
     """The role of the database in which the person of this request may do it, as the grants say."""
     able = grants.CALLS[grants.ASKS[kind]]
     return next((login for role, login in _LOGINS.items() if login in able and member().has([role])), None)
@@ -220,7 +220,7 @@ def _engine(kind: RequestKind) -> Engine | None:
     role, database = _login(kind), parts().database
     if role is None or not database.may(role):
         return None
-    return database.reviewer if role is grants.Role.REVIEWER else database.admin
+    return database.reviewer if role is grants.DatabaseRole.REVIEWER else database.admin
 
 
 def _read(participant: str, consultation: str) -> Participant:

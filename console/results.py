@@ -52,7 +52,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class SourceResults:
     """What is known of a source's results. `since` says from when on the two shares count."""
 
     since: tuple[str, str]
@@ -61,7 +61,7 @@ class Results:
     hours: Sequence[Column]
 
 
-def results(now: int, rows: Rows) -> Results:
+def results(now: int, rows: Rows) -> SourceResults:
     """The results of a source, at the hour `now` since 1970."""
     windows = [Counter[str](), Counter[str]()]
     for hour, reason, count in rows:
@@ -74,7 +74,7 @@ def results(now: int, rows: Rows) -> Results:
         for reason, count in week.most_common()
     ]
     first = now - HOURS + 1
-    return Results(
+    return SourceResults(
         since=(moment(_time(now - LATELY + 1)), moment(_time(now - WEEK + 1))),
         shares=shares,
         days=_columns(rows, range(now // DAY - 7, now // DAY + 1), lambda hour: hour // DAY, _day),

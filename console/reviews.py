@@ -32,12 +32,12 @@ from pages.language import gettext as _
 from pages.language import locale, quoting, say
 from pages.maps import Picture, Point, Shape, picture
 from pages.reasons import why
-from store.explanation import Explanations, QueuedRow, VerdictRow
+from store.explanation import ExplainedVerdict, Explanations, QueuedRow
 from store.requests.pending_decisions import decide_later
 from store.requests.pending_decisions import take_back as withdraw_decision
 from store.requests.request_rows import CannotBeDone, Request, RequestKind
 from store.requests.request_runner import Requests
-from store.review_queue import Filters, PendingDecision, Place, Question, ReviewQueue
+from store.review_queue import Filters, PageEnd, PendingDecision, QuestionForm, ReviewQueue
 from store.schema import grants
 
 pages = Blueprint("reviews", __name__, url_prefix="/<locale>/reviews")
@@ -57,7 +57,7 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TitledReview:
     """A review with the titles of its question."""
 
     row: QueuedRow
@@ -86,7 +86,7 @@ def queue() -> str:
     reviews = _reviews()
     questions = reviews.questions()
     filters = Filters(_named("consultation"), _named("reason"), bool(request.args.get("overdue")))
-    after = Place(*place(request.args["due"], request.args.get("check", ""))) if "due" in request.args else None
+    after = PageEnd(*place(request.args["due"], request.args.get("check", ""))) if "due" in request.args else None
     page = reviews.page(filters, after)
     shown = [_found(row, questions) for row in page.rows]
     coming = [_coming(row, questions) for row in reviews.decisions_of(member().name)]
@@ -95,7 +95,7 @@ def queue() -> str:
     return render_template(
         "reviews/queue.html", shown=shown, coming=coming, after=page.after, chosen=filters,
         consultations=consultations, reasons=reasons, filtered=filters != Filters(), continued="due" in request.args,
-        why=why, deciding=parts().database.may(grants.Role.REVIEWER),
+        why=why, deciding=parts().database.may(grants.DatabaseRole.REVIEWER),
     )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def _reviews() -> ReviewQueue:
 
 
 def _may_decide() -> None:
-    if not parts().database.may(grants.Role.REVIEWER):
+    if not parts().database.may(grants.DatabaseRole.REVIEWER):
         abort(403)
 
 
@@ -199,7 +199,7 @@ def _page(row: QueuedRow, problems: Mapping[str, str]) -> str:
     evidence = {**(before.evidence if before else {}), **row.evidence}
     named = evidence.get("zone")
     zone = named if isinstance(named, str) else reviews.zone_of(row.consultation, row.question)
-    deciding = parts().database.may(grants.Role.REVIEWER)
+    deciding = parts().database.may(grants.DatabaseRole.REVIEWER)
     answer = answers.show(parts().database, own(), row.check_id) if deciding else answers.Shown()
     points = [(each["longitude"], each["latitude"]) for each in answer.opened.places] if answer.opened else []
     drawn = picture(reviews.zones(), points) if zone else None
@@ -230,7 +230,7 @@ def _settled(check: UUID) -> Any:
     message = _message(before.reason, state[0]) if before else ""
     return render_template(
         "reviews/settled.html", check=check, before=before, message=message, id=uuid7(),
-        settled=state[2] == State.SETTLED, deciding=parts().database.may(grants.Role.REVIEWER),
+        settled=state[2] == State.SETTLED, deciding=parts().database.may(grants.DatabaseRole.REVIEWER),
     )  # fmt: skip
 
 
@@ -245,21 +245,21 @@ def _message(reason: str, consultation: str) -> str:
     return message_for(reason, locale(), Explanations(parts().database.reader).own_texts(consultation))
 
 
-def _contests(row: QueuedRow, before: VerdictRow | None) -> bool:
+def _contests(row: QueuedRow, before: ExplainedVerdict | None) -> bool:
     return row.contested and before is not None and before.decided_by == "worker"
 
 
-def _coming(row: PendingDecision, questions: list[Question]) -> Coming:
+def _coming(row: PendingDecision, questions: list[QuestionForm]) -> Coming:
     _, title, _, _ = _asked(row.consultation, row.question, questions)
     return Coming(row, title, _message(row.reason, row.consultation), same_person(row.by_whom, member().name))
 
 
-def _found(row: QueuedRow, questions: list[Question]) -> Found:
-    return Found(row, *_asked(row.consultation, row.question, questions))
+def _found(row: QueuedRow, questions: list[QuestionForm]) -> TitledReview:
+    return TitledReview(row, *_asked(row.consultation, row.question, questions))
 
 
 def _asked(
-    consultation: str, question: str, questions: list[Question]
+    consultation: str, question: str, questions: list[QuestionForm]
 ) -> tuple[str, str, str, Mapping[str, Mapping[str, str]]]:
     """A question in words; under its own names where it is no longer asked."""
     asked = next((each for each in questions if (each.consultation, each.name) == (consultation, question)), None)

@@ -10,7 +10,7 @@ from nacl.signing import VerifyKey
 
 from config.problems import printable
 from console.audit import SHOWN, WHO, audit_page, can_verify, pages
-from console.background import Kind, Work
+from console.background import TaskKind, Work
 from console.datasets import REFRESHED_S
 from console.parts import parts
 from console.people import member, needs
@@ -66,7 +66,7 @@ def verify() -> Any:
             add_audit_row(connection, who, "history verify", "", detail)
         return Verification(found, bool(heads))
 
-    if not parts().background.begin(Work(Kind.VERIFICATION, "", newest[0].tree_size if newest else 0), do):
+    if not parts().background.begin(Work(TaskKind.VERIFICATION, "", newest[0].tree_size if newest else 0), do):
         flash(_("Something else is under way. Try again in a minute."))
     return redirect(url_for("audit.verification"), 303)
 
@@ -76,7 +76,7 @@ def verify() -> Any:
 def verification() -> Any:
     """How far it is, and then what was found. The page comes again while it is under way."""
     work = parts().background.last
-    if work is None or work.kind is not Kind.VERIFICATION:
+    if work is None or work.kind is not TaskKind.VERIFICATION:
         return redirect(url_for("audit.audit"))
     still = bool(request.args.get("still"))
     response = make_response(

@@ -175,7 +175,7 @@ def _page(status: SourceStatus, problems: Mapping[str, str]) -> str:
     return render_template(
         "sources/source.html", status=status, state=_state(status), problems=problems, form=request.form,
         results=results(now, rows), why=why, because=_because, pauses=PAUSES, id=uuid4(), most=MOST_COUNTED,
-        acting=acting, allowed=acting and parts().database.may(grants.Role.ADMIN),
+        acting=acting, allowed=acting and parts().database.may(grants.DatabaseRole.ADMIN),
         described=isinstance(status.model, RegistrySource | RosterSource), asked=bool(list(urls_of(status.model))),
         tried=status.model.kind in KINDS,
     )  # fmt: skip
@@ -206,7 +206,7 @@ def _status(name: str) -> SourceStatus:
 
 
 def _may_act(name: str) -> SourceStatus:
-    if not parts().database.may(grants.Role.ADMIN):
+    if not parts().database.may(grants.DatabaseRole.ADMIN):
         abort(403)
     return _status(name)
 

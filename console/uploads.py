@@ -76,7 +76,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptUpload:
     token: str
     content: Any = field(repr=False)
     since: float
@@ -103,7 +103,7 @@ class Uploads:
 
     def keep(self, session: Session, content: object) -> str:
         """Keep what was read of a file in the session, in place of the one before; the token that finds it again."""
-        kept = _Kept(secrets.token_urlsafe(16), content, self._clock())
+        kept = _KeptUpload(secrets.token_urlsafe(16), content, self._clock())
         with self._lock:
             session.kept_secrets[_KEPT] = kept
             holding = [each for ref in self._holders if (each := ref()) is not None and each is not session]
@@ -125,8 +125,8 @@ class Uploads:
         with self._lock:
             session.kept_secrets.pop(_KEPT, None)
 
-    def _look(self, session: Session) -> _Kept | None:
-        kept: _Kept | None = session.kept_secrets.get(_KEPT)
+    def _look(self, session: Session) -> _KeptUpload | None:
+        kept: _KeptUpload | None = session.kept_secrets.get(_KEPT)
         if kept is not None and self._clock() - kept.since >= LASTS:
             del session.kept_secrets[_KEPT]
             return None

@@ -42,7 +42,7 @@ Figures = Callable[[NewZone, ZoneRow | None], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedZones:
     """The zones of a file that was checked, when they come into force (None: at once), and the form that it came by."""
 
     zones: Sequence[NewZone] = field(repr=False)
@@ -83,7 +83,7 @@ def check() -> Any:
         return _form({"file": _("Another file is being read. Try again in a minute.")}, request.form, []), 503
     new = [NewZone(each.id, each.title, each.digest, each.wkb, read.crs, each.outline) for each in read.zones]
     would = import_zones(parts().database.admin, new, member().name, begins, dry_run=True)
-    return _confirm(Checked(new, begins), read, would)
+    return _confirm(CheckedZones(new, begins), read, would)
 
 
 @pages.post("/import/done")
@@ -91,7 +91,7 @@ def check() -> Any:
 def confirm() -> Any:
     """Import what was checked and shown."""
     may_import()
-    checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
+    checked = parts().uploads.find(own(), request.form.get("token", ""), CheckedZones)
     if checked is None:
         flash(_("This was done already, or it waited for too long. Nothing was done now."))
         return redirect(url_for("zones.zones"), 303)
@@ -109,7 +109,7 @@ def confirm() -> Any:
 
 def may_import() -> None:
     """Refuse a form where the console's login may import nothing."""
-    if not parts().database.may(grants.Role.ADMIN):
+    if not parts().database.may(grants.DatabaseRole.ADMIN):
         abort(403)
 
 
@@ -152,11 +152,11 @@ def _expected(problems: dict[str, str]) -> tuple[float, float, float, float] | N
 def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequence[str]) -> str:
     return render_template(
         "zones/import.html", problems=problems, values=values, faults=faults[:SHOWN_NOTES], all_faults=len(faults),
-        importing=parts().database.may(grants.Role.ADMIN),
+        importing=parts().database.may(grants.DatabaseRole.ADMIN),
     )  # fmt: skip
 
 
-def _confirm(checked: Checked, read: ZoneFile, would: ZonesImported) -> str:
+def _confirm(checked: CheckedZones, read: ZoneFile, would: ZonesImported) -> str:
     changed = [each for each in checked.zones if each.name in set(would.new)]
     drawn = [Zone(each.name, each.title, read_json(each.outline)) for each in changed[:SHOWN_OUTLINES]]
     return confirm_page(
@@ -165,7 +165,9 @@ def _confirm(checked: Checked, read: ZoneFile, would: ZonesImported) -> str:
     )  # fmt: skip
 
 
-def confirm_page(checked: Checked, would: ZonesImported, heads: Sequence[str], figures: Figures, **shown: Any) -> str:
+def confirm_page(
+    checked: CheckedZones, would: ZonesImported, heads: Sequence[str], figures: Figures, **shown: Any
+) -> str:
     """The page that asks once more, with the `figures` of each zone under `heads`."""
     new = set(would.new)
     changed = [each for each in checked.zones if each.name in new]

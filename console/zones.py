@@ -44,7 +44,7 @@ SHOWN_CHECKS = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ShownZone:
     """A version of a zone with its state, and whether a question is about the zone."""
 
     zone: ZoneImport
@@ -64,7 +64,7 @@ def zones() -> str:
     rows = [each for each in shown if each.zone.name in here]
     return render_template(
         "zones/zones.html", rows=rows, more=more, continued=bool(after), many=len(names), words=_states(),
-        importing=parts().database.may(grants.Role.ADMIN), problems={}, values={}, asking=_asking(),
+        importing=parts().database.may(grants.DatabaseRole.ADMIN), problems={}, values={}, asking=_asking(),
     )  # fmt: skip
 
 
@@ -178,12 +178,12 @@ def area_text(square_metres: float) -> str:
     return _("%(area)s m²") % {"area": number(round(square_metres))}
 
 
-def _listed(name: str | None) -> list[Listed]:
+def _listed(name: str | None) -> list[ShownZone]:
     found = queries()
     history = found.zone_history(name)
     used = zones_in_use(applied().questions.values(), {each.name for each in history})
     states = found.zone_states(history)
-    return [Listed(zone, state, zone.name in used) for zone, state in zip(history, states, strict=True)]
+    return [ShownZone(zone, state, zone.name in used) for zone, state in zip(history, states, strict=True)]
 
 
 def _addresses(zone: ZoneImport) -> Collection[ListedAddress]:
@@ -228,9 +228,9 @@ def _listed_versions(name: str) -> Any:
 def _base_reader() -> Engine | None:
     """What reads address bases, which readers may not; None for them."""
     database, me = parts().database, member()
-    if me.has([Role.ADMINISTRATOR]) and database.may(grants.Role.ADMIN):
+    if me.has([Role.ADMINISTRATOR]) and database.may(grants.DatabaseRole.ADMIN):
         return database.admin
-    return database.reviewer if me.has([Role.REVIEWER]) and database.may(grants.Role.REVIEWER) else None
+    return database.reviewer if me.has([Role.REVIEWER]) and database.may(grants.DatabaseRole.REVIEWER) else None
 
 
 def _houses(engine: Engine, old: ZoneRow, new: ZoneRow, box: Box) -> tuple[int, int, bool] | None:

@@ -21,7 +21,7 @@ from docs.dashboards import DASHBOARDS
 from docs.grafana import dashboard_text
 from docs.markdown import table
 from docs.texts import DOCS
-from store.monitoring.alarms import Severity
+from store.monitoring.alarms import AlarmSeverity
 
 MONITORING: Final = DOCS.parent / "monitoring"
 RULES: Final = MONITORING / "rules.yml"
@@ -54,7 +54,7 @@ class Alert:
     """An alert that fires when `expression` has held for `hold` seconds. `summary` says what is at stake."""
 
     name: str
-    severity: Severity
+    severity: AlarmSeverity
     hold: int
     summary: str
     expression: str
@@ -67,7 +67,7 @@ def alerts() -> list[Alert]:
     return [
         Alert(
             rule["alert"],
-            Severity(rule["labels"]["severity"]),
+            AlarmSeverity(rule["labels"]["severity"]),
             _parsed(rule.get("for", "0s")),
             rule["annotations"]["summary"],
             rule["expr"],

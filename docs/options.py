@@ -83,7 +83,7 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "rules, `check: valid_at`": rules.ValidAtRule,
         "rules, `check: min_age`": rules.MinAgeRule,
         "tests": trials.Trial,
-        "responses": trials.Response,
+        "responses": trials.TrialResponse,
     },
 }
 
@@ -118,7 +118,7 @@ _CHOICES = {
     "Row.several": "`one`, `all`, `any`, or [newest](#several-the-newest)",
     "Trial.responses": "map to [response](#responses)",
     "Trial.require": "map to values of a criterion's `require`",
-    "Response.json": "anything",
+    "TrialResponse.json": "anything",
     "RequestDescription.auth": "[auth](#auth-type-header)",
 }
 

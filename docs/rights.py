@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from docs.markdown import Row, matrix, table
-from store.schema.grants import ABOUT, ASKS, CALLS, FOR_ALL, OUR_OWN, RIGHTS, Role, asking_for, rights_of
+from store.schema.grants import ABOUT, ASKS, CALLS, FOR_ALL, OUR_OWN, RIGHTS, DatabaseRole, asking_for, rights_of
 from store.schema.migrations import upgrade_sql
 
 _FUNCTION = re.compile(
@@ -20,12 +20,14 @@ _ARGUMENT = re.compile(r"^(?P<name>\w+) (?P<type>[\w ]+?)(?: DEFAULT (?P<default
 
 def sections(texts: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
     """The function that writes each section; `texts` are the meanings."""
-    by_role = ("table or view", *(f"`{role}`" for role in Role))
+    by_role = ("table or view", *(f"`{role}`" for role in DatabaseRole))
     return {
         "functions": partial(_functions, texts["functions"]),
         "errors": lambda: table(("SQLSTATE", "in Python", "meaning, and what to do"), _errors(texts["errors"])),
-        "roles": lambda: table(("role", "who it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
-        "rights": lambda: matrix(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
+        "roles": lambda: table(("role", "who it is for"), ((f"`{role}`", ABOUT[role]) for role in DatabaseRole)),
+        "rights": lambda: matrix(
+            by_role, ((f"`{name}`", *(_cell(role, name) for role in DatabaseRole)) for name in RIGHTS)
+        ),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
         "writes": lambda: table(("table or function", "role", "right", "why"), _writes(texts["writes"])),
         "calls": lambda: table(("function", "who may call it"), _calls()),
@@ -78,7 +80,7 @@ def _errors(texts: Mapping[str, Any]) -> Iterator[Row]:
         yield f"`{state}`", f"`{part['client']}`" if part["client"] else "–", f"{part['means']} – {part['do']}"
 
 
-def _cell(role: Role, name: str) -> str:
+def _cell(role: DatabaseRole, name: str) -> str:
     given = rights_of(role, name)
     marks = (f"{privilege}{'' if columns is None else ' some'}" for privilege, columns in given.items())
     return ", ".join(marks) or "–"
@@ -87,7 +89,7 @@ def _cell(role: Role, name: str) -> str:
 def _columns() -> Iterator[Row]:
     """The columns of each right that is not for all of them."""
     for name in RIGHTS:
-        for role in Role:
+        for role in DatabaseRole:
             for privilege, named in rights_of(role, name).items():
                 if named is not None:
                     kept = [word for word in re.findall(r"\w+", RIGHTS[name][role]) if word in named]
@@ -95,10 +97,10 @@ def _columns() -> Iterator[Row]:
                     yield f"`{name}`", f"`{role}`", privilege, listed
 
 
-def given() -> Iterator[tuple[str, Role, str]]:
+def given() -> Iterator[tuple[str, DatabaseRole, str]]:
     """Each right to write: table or function, role, privilege."""
     for name in RIGHTS:
-        for role in Role:
+        for role in DatabaseRole:
             yield from ((name, role, privilege) for privilege in rights_of(role, name) if privilege != "SELECT")
     for name, callers in CALLS.items():
         yield from ((name, role, "EXECUTE") for role in callers if name not in _READING)
@@ -113,10 +115,10 @@ def _writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
 
     Raises KeyError if `texts` and the rights differ.
     """
-    rows, named = list[Row](), list[tuple[str, Role, str]]()
+    rows, named = list[Row](), list[tuple[str, DatabaseRole, str]]()
     for name, reasons in texts.items():
         for key, reason in reasons.items():
-            roles = [Role(f"jurat_{word}") for word in key.split() if word.islower()]
+            roles = [DatabaseRole(f"jurat_{word}") for word in key.split() if word.islower()]
             privileges = [word for word in key.split() if word.isupper()]
             named += [(name, role, privilege) for role in roles for privilege in privileges]
             rows.append((f"`{name}`", ", ".join(f"`{role}`" for role in roles), ", ".join(privileges), reason))
@@ -128,7 +130,7 @@ def _writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
 def _calls() -> Iterator[Row]:
     """Each function and who may call it."""
     for name, callers in CALLS.items():
-        named = ", ".join(f"`{role}`" for role in Role if role in callers)
+        named = ", ".join(f"`{role}`" for role in DatabaseRole if role in callers)
         yield f"`{name}`", named or "no one: a trigger or another function does"
     for name in FOR_ALL:
         yield f"`{name}`", "everyone: it reads no table"
@@ -137,7 +139,7 @@ def _calls() -> Iterator[Row]:
 def _kinds() -> Iterator[Row]:
     """Each kind of request and who may ask for it."""
     for kind, function in ASKS.items():
-        yield f"`{kind}`", f"`{function}`", ", ".join(f"`{role}`" for role in Role if role in asking_for(kind))
+        yield f"`{kind}`", f"`{function}`", ", ".join(f"`{role}`" for role in DatabaseRole if role in asking_for(kind))
 
 
 def postgresql_triggers() -> list[str]:

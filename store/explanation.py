@@ -40,7 +40,7 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictRow:
+class ExplainedVerdict:
     """One revision of a verdict. `decided_by` is `worker` or `reviewer`, `data_date` that of the source's data."""
 
     revision: int
@@ -135,7 +135,7 @@ class Explained:
     deadline_at: datetime | None
     settled_at: datetime | None
     attempts: tuple[AttemptRow, ...]
-    verdicts: tuple[VerdictRow, ...]
+    verdicts: tuple[ExplainedVerdict, ...]
     review: ReviewRow | None
     contests: tuple[ContestRow, ...]
     words: tuple[Opinion, ...]
@@ -191,7 +191,7 @@ class Explanations:
         row = rows[0]
         of_check, given = f"check_id = {self._dialect.uuid()}", {"id": str(check)}
         attempts = self._rows(AttemptRow, f"jurat_attempts WHERE {of_check} ORDER BY fence", **given)
-        verdicts = self._rows(VerdictRow, f"jurat_verdicts WHERE {of_check} ORDER BY revision", **given)
+        verdicts = self._rows(ExplainedVerdict, f"jurat_verdicts WHERE {of_check} ORDER BY revision", **given)
         reviews = self._rows(ReviewRow, f"{self._reviews()} WHERE {of_check}", **given)
         contests = self._rows(
             ContestRow, f"jurat_requests WHERE {of_check} AND kind = 'contest' ORDER BY asked_at, id", **given

@@ -143,7 +143,7 @@ def confirm(connection: Connection, who: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class CheckDifference:
     """A check that a platform knows and the database has otherwise. `here` is None where it has no such check, else the
     outcome that counts, or the state of a check without a verdict.
     """
@@ -153,7 +153,9 @@ class Difference:
     here: str | None
 
 
-def differences(connection: Connection, known: Iterable[tuple[UUID, str]], lot: int = 1000) -> Iterator[Difference]:
+def differences(
+    connection: Connection, known: Iterable[tuple[UUID, str]], lot: int = 1000
+) -> Iterator[CheckDifference]:
     """What differs from what a platform knows: ids of checks, each with the outcome it saw, or ""."""
     waiting = iter(known)
     sql = text(
@@ -167,4 +169,4 @@ def differences(connection: Connection, known: Iterable[tuple[UUID, str]], lot: 
         for check, outcome in some:
             found = here.get(check)
             if found is None or (outcome and outcome != found):
-                yield Difference(check, outcome, found)
+                yield CheckDifference(check, outcome, found)

@@ -19,7 +19,7 @@ from jurat.statements import rows_json
 from jurat.times import instant
 from jurat.zones import ZONES, Zone, zone_from
 from store.dialects import dialect_of
-from store.explanation import QueuedRow, VerdictRow
+from store.explanation import ExplainedVerdict, QueuedRow
 from store.requests.pending_decisions import WAITS
 from store.rows import columns_of, row_of
 
@@ -49,7 +49,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PageEnd:
     """Where a page ends: behind this review, in the order of the queue."""
 
     due_at: datetime
@@ -61,11 +61,11 @@ class QueuePage:
     """Some reviews, those due first at the top. `after` is where the next page begins; None at the end of the queue."""
 
     rows: Sequence[QueuedRow]
-    after: Place | None
+    after: PageEnd | None
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class QuestionForm:
     """A question as its form names it, with its fields in their order; and the kind of criterion that it is made from,
     "" where that is not known.
     """
@@ -98,7 +98,7 @@ class ReviewQueue:
         self._engine = reader(engine)
         self._dialect = dialect_of(engine)
 
-    def page(self, filters: Filters, after: Place | None = None) -> QueuePage:
+    def page(self, filters: Filters, after: PageEnd | None = None) -> QueuePage:
         """The reviews behind a place that pass the filters and need a decision now, without a count of the rest. One
         whose decision is about to take effect needs none.
         """
@@ -116,7 +116,7 @@ class ReviewQueue:
             if len(passed) < PASSED:
                 end = f"ORDER BY due_at, check_id LIMIT 1 OFFSET {WINDOW - 1}"
                 passed = connection.execute(text(f"SELECT due_at, check_id FROM ({window}) w {end}"), given).all()
-        return QueuePage(rows, Place(instant(passed[-1][0]), UUID(str(passed[-1][1]))) if passed else None)
+        return QueuePage(rows, PageEnd(instant(passed[-1][0]), UUID(str(passed[-1][1]))) if passed else None)
 
     def _looked_through(self, filters: Filters, *, behind: bool) -> tuple[str, str]:
         """SQL for the reviews that a page looks through, and for those of them that the filters let pass."""
@@ -167,11 +167,11 @@ class ReviewQueue:
         with self._engine.begin() as connection:
             return [row_of(PendingDecision, row) for row in connection.execute(text(sql), given)]
 
-    def verdict(self, check: UUID) -> VerdictRow | None:
+    def verdict(self, check: UUID) -> ExplainedVerdict | None:
         """The newest verdict of a check; None before the first."""
         where = f"check_id = {self._dialect.uuid()} ORDER BY revision DESC LIMIT 1"
-        row = self._first(f"SELECT {columns_of(VerdictRow)} FROM jurat_verdicts WHERE {where}", id=str(check))
-        return None if row is None else row_of(VerdictRow, row)
+        row = self._first(f"SELECT {columns_of(ExplainedVerdict)} FROM jurat_verdicts WHERE {where}", id=str(check))
+        return None if row is None else row_of(ExplainedVerdict, row)
 
     def state(self, check: UUID) -> tuple[str, str, str] | None:
         """Consultation, question and state of a check; None if there is none."""
@@ -185,7 +185,7 @@ class ReviewQueue:
         row = self._first(sql, id=str(check))
         return row is not None and same_person(name, row[0])
 
-    def questions(self, consultation: str | None = None) -> list[Question]:
+    def questions(self, consultation: str | None = None) -> list[QuestionForm]:
         """The questions in force, of one or all consultations."""
         where = "" if consultation is None else "WHERE q.consultation = :consultation"
         sql = f"""
@@ -195,7 +195,9 @@ class ReviewQueue:
         with self._engine.begin() as connection:
             rows = connection.execute(text(sql), {"consultation": consultation}).all()
         return [
-            Question(row[0], row[1], read_json(row[2]) or {}, read_json(row[3]) or {}, row[4] or "", _fields(*row[5:]))
+            QuestionForm(
+                row[0], row[1], read_json(row[2]) or {}, read_json(row[3]) or {}, row[4] or "", _fields(*row[5:])
+            )
             for row in rows
         ]
 
@@ -233,5 +235,5 @@ def _configured(connection: Connection, consultation: str) -> Any:
     return (read_json(found) or {}).get("consultations", {}).get(consultation) if found else None
 
 
-def _place(row: QueuedRow) -> Place:
-    return Place(instant(row.due_at), row.check_id)
+def _place(row: QueuedRow) -> PageEnd:
+    return PageEnd(instant(row.due_at), row.check_id)

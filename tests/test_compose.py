@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from sqlalchemy import create_engine, make_url
 
 from jurat import Client, Outcome
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.docs.pages import blocks
 from tests.rigs.compose import ROOT, SERVICES, Bells, Stack, make_secrets, make_users
 from tests.rigs.servers import NoServer, PostgreSQL
@@ -309,9 +309,9 @@ def test_the_platform_erases_by_its_second_user_alone(stack: Stack) -> None:
 def test_the_script_of_users_makes_the_roles_that_are_granted_rights() -> None:
     script = (ROOT / "compose" / "users.sh").read_text("utf-8")
     made = re.findall(r"unnest\('\{(.*)\}'::text\[\]\)", script)
-    assert [names.split(", ") for names in made] == [list(Role)]
+    assert [names.split(", ") for names in made] == [list(DatabaseRole)]
     parts = re.findall(r"^ +([\w |]+)\) role=jurat_\$part", script, re.MULTILINE)
-    assert {f"jurat_{part}" for line in parts for part in line.split(" | ")} == set(Role)
+    assert {f"jurat_{part}" for line in parts for part in line.split(" | ")} == set(DatabaseRole)
 
 
 def test_no_service_has_a_secret_of_another_one() -> None:

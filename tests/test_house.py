@@ -126,6 +126,18 @@ def test_no_module_is_named_by_a_gerund() -> None:
     assert [str(path) for path in ours if path.stem.endswith("ing") and path.stem not in NOUNS] == []
 
 
+def test_no_two_classes_have_one_name() -> None:
+    """A name in a message, a log or a profile leads to one place. A leading underscore makes no other name."""
+    places: dict[str, list[str]] = {}
+    for path in our_files():
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in (*FLOORS, "migrations"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name.lstrip("_"), []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+    assert len(places) > 300
+
+
 def test_no_module_has_a_vague_name() -> None:
     assert [path for path in our_files() if path.suffix == ".py" and path.stem in VAGUE] == []
 

@@ -37,7 +37,7 @@ def set_up(form: LogFormat, level: int = logging.INFO, **always: str) -> None:
     render = _renderer(form, always)
     structlog.configure(
         processors=[_complete, structlog.processors.format_exc_info, lambda _, __, facts: render(facts)],
-        logger_factory=partial(_Lines, sys.stderr),
+        logger_factory=partial(_LogLines, sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
@@ -68,7 +68,7 @@ def hand_on() -> None:
     )
 
 
-class _Lines:
+class _LogLines:
     """A named logger's way out: one write a line, so that lines of several threads do not mix.
 
     What cannot be written is lost, as with the standard library: a full disk or a closed pipe must stop no work.
@@ -102,7 +102,7 @@ class _OfTheLibrary(logging.Formatter):
         return self._render(facts)
 
 
-def _complete(logger: _Lines, level: str, facts: EventDict) -> EventDict:
+def _complete(logger: _LogLines, level: str, facts: EventDict) -> EventDict:
     _stamp(facts, level, logger.name)
     return facts
 

@@ -17,7 +17,7 @@ from adapters.address.zones import Zone
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
-from adapters.shadow import Shadow, shadowed
+from adapters.shadow import ShadowSource, shadowed
 from config.configuration import Configuration
 from config.logger import get_logger
 from config.names import MOST_ZONES, named
@@ -131,7 +131,7 @@ def _shadowed(configuration: Configuration, sources: Mapping[str, Source], purse
         new = configuration.sources[chosen.source]
         found[name] = shadowed(
             sources[name],
-            Shadow(
+            ShadowSource(
                 sources[chosen.source],
                 chosen.share,
                 timeout=new.timeout,

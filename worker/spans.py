@@ -53,7 +53,7 @@ class OtlpSpans:
         given = os.environ.get(OTEL_BSP_MAX_QUEUE_SIZE, "")
         self._room = (int(given) if given.isdecimal() else QUEUE) - MOST_SPANS
         self._exporter = _Exporter(OTLPSpanExporter())
-        self._queue = _Queue(self._exporter, self._room + MOST_SPANS)
+        self._queue = _SpanQueue(self._exporter, self._room + MOST_SPANS)
         # The SDK's own handler at the end of the process would wait half a minute for a receiver that hangs.
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(self._queue)
@@ -118,7 +118,7 @@ class OtlpSpans:
         self._closed = True
 
 
-class _Queue(BatchSpanProcessor):
+class _SpanQueue(BatchSpanProcessor):
     """The SDK's queue and its thread. Counts the spans that were `added`."""
 
     added = 0

@@ -59,7 +59,7 @@ def misspelled_similarity(asked: str, found: str, code: str = "fr", *, one_in: i
     return THRESHOLD if any(_is_slip(one, _parts(other, words), most) for one, other in spelled) else 0.0
 
 
-class _Parts(NamedTuple):
+class _StreetParts(NamedTuple):
     """The kind of way of a name, the other words, and whether the kind leads or follows."""
 
     kind: str
@@ -67,7 +67,7 @@ class _Parts(NamedTuple):
     leads: bool = True
 
 
-def _is_slip(asked: str, found: _Parts, most: int) -> bool:
+def _is_slip(asked: str, found: _StreetParts, most: int) -> bool:
     """Whether slips make `asked` of `found`, at most `most` of them beside the kind of way."""
     kind, rest, leads = found
     letters, name = asked.replace(" ", ""), "".join(rest)
@@ -83,13 +83,13 @@ def _is_slip(asked: str, found: _Parts, most: int) -> bool:
     return False
 
 
-def _parts(name: str, words: Language) -> _Parts:
+def _parts(name: str, words: Language) -> _StreetParts:
     parts = [part for word in name.split() for part in words.split_kind(word)]
     if words.table["kind_position"] != "first" and len(parts) > 1 and words.kinds(parts[-1]):
-        return _Parts(parts[-1], parts[:-1], leads=False)
+        return _StreetParts(parts[-1], parts[:-1], leads=False)
     if words.table["kind_position"] != "last" and len(parts) > 1 and words.kinds(parts[0]):
-        return _Parts(parts[0], parts[1:])
-    return _Parts("", parts)
+        return _StreetParts(parts[0], parts[1:])
+    return _StreetParts("", parts)
 
 
 def _figures(name: str) -> list[str]:

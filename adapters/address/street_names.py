@@ -146,7 +146,7 @@ def has_initial(name: str, code: str = "fr") -> bool:
     """Whether `name` has an initial ("A. Dumas"), and so may mean another street than the one with just this name."""
     words = language(code)
 
-    def may_be_a_name(word: _Word) -> bool:
+    def may_be_a_name(word: _StreetWord) -> bool:
         senses = words.senses.get(word.text, frozenset())
         if word.opens:  # "R. Dumas" is a rue; "A. Steige" may be the Alte, or that of Anna
             return len(senses) > 1 and not words.kinds(word.text)
@@ -218,7 +218,7 @@ def least_alike(asked: str, found: str, code: str = "fr") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class _StreetWord:
     """One word of a name. `alone` is its similarity to nothing: 1 for an article, less for a single letter that may be
     an article or an initial, 0 for all others. An article precedes another word: the last letter of "Voie D" is none.
     `leads` says that a word follows, `opens` that it is the first, `onto` that the kind of way after it is written onto
@@ -241,7 +241,7 @@ class _Word:
         return self.alone == INITIAL
 
 
-def _words(name: str, words: Language, unknown: frozenset[str] = frozenset()) -> list[_Word]:
+def _words(name: str, words: Language, unknown: frozenset[str] = frozenset()) -> list[_StreetWord]:
     folded = words.unify_spelling(fold(ELISION.sub(rf"\1{ELIDED} ", name)))
     compounds = map(words.split_kind, folded.split())
     parts = [(part, place + 1 < len(whole)) for whole in compounds for place, part in enumerate(whole)]
@@ -252,11 +252,11 @@ def _words(name: str, words: Language, unknown: frozenset[str] = frozenset()) ->
         leads = bool(following) and not following[0][0].isdigit()
         particle = leads and text in words.particles
         alone = 0.0 if not particle else INITIAL if len(written) == 1 else 1.0
-        found.append(_Word(text, alone, leads, opens=position == 0, onto=onto, unknown=text in unknown))
+        found.append(_StreetWord(text, alone, leads, opens=position == 0, onto=onto, unknown=text in unknown))
     return found
 
 
-def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+def _align(asked: Sequence[_StreetWord], found: Sequence[_StreetWord], words: Language) -> float:
     """The similarity of the least similar pair in the best alignment of the words of both names, in order."""
     rows, columns = len(asked), len(found)
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
@@ -273,7 +273,7 @@ def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> f
     return best[rows][columns]
 
 
-def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+def _alike(asked: Sequence[_StreetWord], found: Sequence[_StreetWord], words: Language) -> float:
     """How similar two words are; or one word and two that a space may have split; or a word and nothing."""
     if not asked or not found:
         (word,) = asked or found
@@ -283,7 +283,7 @@ def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> f
     return _pair(asked[0], found[0], words)
 
 
-def _join(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+def _join(asked: Sequence[_StreetWord], found: Sequence[_StreetWord], words: Language) -> float:
     """How similar words are whose space is missing, extra, in the wrong place, or a letter instead."""
     if len(asked) == len(found):
         return SLIP if "".join(word.text for word in asked) == "".join(word.text for word in found) else 0.0
@@ -307,13 +307,13 @@ def _join(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> fl
     return _likeness(left, right, asked)
 
 
-def _is_short(word: _Word, words: Language) -> bool:
+def _is_short(word: _StreetWord, words: Language) -> bool:
     """Whether a short word is one of its own, not cut off another by a slip: "N Orchard St", "Am Schwarzenberg"."""
     known = (len(word.text) <= 3 and word.text in words.senses) or word.text in words.table["directions"]
     return (known or len(word.text) == 1) and not word.article
 
 
-def _pair(asked: _Word, found: _Word, words: Language) -> float:
+def _pair(asked: _StreetWord, found: _StreetWord, words: Language) -> float:
     left, right = asked.text, found.text
     left_senses, right_senses = words.meanings(left), words.meanings(right)
     if left_senses & right_senses or (asked.article and found.article):
@@ -335,7 +335,7 @@ def _pair(asked: _Word, found: _Word, words: Language) -> float:
     return max((_likeness(a, b, (asked,)) for a, b in pairs), default=0.0)
 
 
-def _likeness(left: str, right: str, asked: Sequence[_Word]) -> float:
+def _likeness(left: str, right: str, asked: Sequence[_StreetWord]) -> float:
     """The share of letters that are the same, as far as `similarity` allows it for the words `asked`."""
     slips = count_slips(left, right)
     share = 1 - slips / max(len(left), len(right))

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, strip_marks
 from adapters.person_names.likeness import Word, are_rearranged, are_similar
-from adapters.person_names.parts import Part, are_other_characters, part_of, written_alike
+from adapters.person_names.parts import NamePart, are_other_characters, part_of, written_alike
 from adapters.person_names.word_lists import (
     BETWEEN_NAMES,
     COMMON,
@@ -69,10 +69,10 @@ class _Doubt(IntEnum):
     TOO_MUCH = 3
 
 
-class _Parts(NamedTuple):
-    family: Part
-    given: Part
-    suffix: Part
+class _NameParts(NamedTuple):
+    family: NamePart
+    given: NamePart
+    suffix: NamePart
 
 
 _OUTSIDE_FAMILY = PARTICLES | TITLES | GENERATIONS.keys()
@@ -104,7 +104,7 @@ def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False
     a mark in its place. Where several were typed, a short form in the record (Iris, I.) counts only as far as its
     fuller forms do (Iris Anne): otherwise Iris Rose would pass by it. A suffix of one name holds for those without.
     """
-    ours = _Parts(part_of(typed.family), part_of(typed.given), part_of(typed.suffix))
+    ours = _NameParts(part_of(typed.family), part_of(typed.given), part_of(typed.suffix))
     known = [name for name in recorded if not is_withheld(name.family)]
     givens = [part_of(name.given) for name in known]
     any_suffix = part_of(" ".join(name.suffix for name in known))
@@ -114,14 +114,14 @@ def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False
         forms = [given, *(each for each in givens if several and _is_short_for(given, each))]
         suffix = own if (own := part_of(name.suffix)).words else any_suffix
         for family in _family_names(part_of(name.family)):
-            band = min(_band(ours, _Parts(family, form, suffix), best, two_surnames=two_surnames) for form in forms)
+            band = min(_band(ours, _NameParts(family, form, suffix), best, two_surnames=two_surnames) for form in forms)
             if band is Band.EXACT:
                 return band
             best = band if best is None or band > best else best
     return best
 
 
-def _is_short_for(short: Part, full: Part) -> bool:
+def _is_short_for(short: NamePart, full: NamePart) -> bool:
     """Whether given names are the beginning of others, or have initials of them: Iris, I., Iris A. and Iris Anne."""
     few, many = _given_words(short), _given_words(full)
     return (
@@ -131,7 +131,7 @@ def _is_short_for(short: Part, full: Part) -> bool:
     )
 
 
-def _family_names(recorded: Part) -> Iterator[Part]:
+def _family_names(recorded: NamePart) -> Iterator[NamePart]:
     """The family name, and both names where a field has two: "DUPONT (MARTIN)", "Dupont née Martin"."""
     yield recorded
     if "(" in recorded.text:
@@ -141,12 +141,12 @@ def _family_names(recorded: Part) -> Iterator[Part]:
         yield from (part_of(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
 
 
-def _band(ours: _Parts, theirs: _Parts, best: Band | None, *, two_surnames: bool) -> Band:
+def _band(ours: _NameParts, theirs: _NameParts, best: Band | None, *, two_surnames: bool) -> Band:
     """The band of two names. Where that of others, `best`, is close already, names that are only close are different:
     to tell them apart costs most, and would change nothing.
     """
     ours, theirs = (
-        _Parts(
+        _NameParts(
             written_alike(one.family, other.family, other.given),
             written_alike(one.given, other.given, other.family),
             one.suffix,
@@ -170,7 +170,7 @@ def _band(ours: _Parts, theirs: _Parts, best: Band | None, *, two_surnames: bool
     return Band.CLOSE if not best and _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
 
 
-def _has_another_border(ours: _Parts, theirs: _Parts) -> bool:
+def _has_another_border(ours: _NameParts, theirs: _NameParts) -> bool:
     """Whether both have the same words in the same order, but another border between family and given names."""
     parts = ours.family, ours.given, theirs.family, theirs.given
     if not all(part.words for part in parts) or any(is_chinese(part.text) for part in parts):
@@ -179,7 +179,7 @@ def _has_another_border(ours: _Parts, theirs: _Parts) -> bool:
     return family + given == their_family + their_given or given + family == their_given + their_family
 
 
-def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doubt) -> bool:
+def _may_be_one(ours: _NameParts, theirs: _NameParts, of_family: _Doubt, of_given: _Doubt) -> bool:
     """Whether a reviewer should look: each part may be the other's, or the words are the same in another order."""
     foreign = any(not part.text.isascii() and is_foreign(strip_marks(part.text)) for part in (*ours, *theirs))
     family, their_family = (tuple(map(Word, _family_words(each.family))) for each in (ours, theirs))
@@ -202,12 +202,12 @@ def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doub
     return are_rearranged(family + given, their_family + their_given, foreign=foreign)
 
 
-def _glue(part: Part) -> tuple[Word, ...]:
+def _glue(part: NamePart) -> tuple[Word, ...]:
     """All words with particles as one word: Ben Abdellah is also written Benabdallah."""
     return (Word("".join(part.words)),)
 
 
-def _doubt_of_family(ours: Part, theirs: Part) -> _Doubt:
+def _doubt_of_family(ours: NamePart, theirs: NamePart) -> _Doubt:
     if not ours.words or not theirs.words or are_other_characters(ours, theirs):
         return _Doubt.TOO_MUCH
     if ours.words == theirs.words or "".join(ours.words) == "".join(theirs.words):
@@ -218,7 +218,7 @@ def _doubt_of_family(ours: Part, theirs: Part) -> _Doubt:
     return _Doubt.MUCH if _is_contained(*sorted((left, right), key=len)) else _Doubt.TOO_MUCH
 
 
-def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
+def _doubt_of_given(ours: _NameParts, theirs: _NameParts) -> _Doubt:
     left, right = ours.given, theirs.given
     if not left.text.strip():
         return _Doubt.LITTLE  # not asked for, so only the family name is compared
@@ -244,7 +244,7 @@ def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
     return _Doubt.MUCH if found - SHARED_BY_MANY else _Doubt.TOO_MUCH
 
 
-def _is_telling(ours: _Parts, theirs: _Parts, *, needs_rare_family: bool) -> bool:
+def _is_telling(ours: _NameParts, theirs: _NameParts, *, needs_rare_family: bool) -> bool:
     """Whether a word or a whole part that both share is less common than García and María. An initial, a given name
     that is not the first, and one of two surnames need a family name that is not even in the longer list.
     """
@@ -261,7 +261,7 @@ def _agreed(left: Sequence[str], right: Sequence[str]) -> set[str]:
     return {word for word in agreed if len(word) > 1 and word not in _NO_NAMES}
 
 
-def _family_words(part: Part) -> tuple[str, ...]:
+def _family_words(part: NamePart) -> tuple[str, ...]:
     """The words without particles, titles and generations; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_FAMILY.isdisjoint(words):
@@ -270,7 +270,7 @@ def _family_words(part: Part) -> tuple[str, ...]:
     return tuple(SHORTENED.get(word, word) for word in words)
 
 
-def _given_words(part: Part) -> tuple[str, ...]:
+def _given_words(part: NamePart) -> tuple[str, ...]:
     """The words without titles, generations, and particles between them; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_GIVEN.isdisjoint(words):
@@ -327,13 +327,13 @@ def _is_syllabic(words: Sequence[str]) -> bool:
     return all(len(word) > 1 and _SYLLABLE.fullmatch(word) for word in words)
 
 
-def _may_be_of_one_generation(ours: _Parts, theirs: _Parts) -> bool:
+def _may_be_of_one_generation(ours: _NameParts, theirs: _NameParts) -> bool:
     """Whether the names may be of one person by their generations: Jr, III, Filho."""
     left, right = map(_generations, (ours, theirs))
     return not left or not right or not left.isdisjoint(right)
 
 
-def _generations(parts: _Parts) -> set[str]:
+def _generations(parts: _NameParts) -> set[str]:
     """What the words of a name say of its generation. Alone in a suffix, I and V are numbers; elsewhere initials."""
     named = {GENERATIONS[word] for part in parts for word in part.words if word in GENERATIONS}
     return named | {NUMERALS[word] for word in parts.suffix.words if word in NUMERALS}
@@ -344,6 +344,6 @@ def _is_part_of(left: Sequence[str], right: Sequence[str]) -> bool:
     return bool(left and right) and (set(left) <= set(right) or set(right) <= set(left))
 
 
-def _is_unreadable(ours: Part, theirs: Part) -> bool:
+def _is_unreadable(ours: NamePart, theirs: NamePart) -> bool:
     """Whether only one is in Chinese characters, which Mandarin, Cantonese and Japanese read differently."""
     return bool(ours.words and theirs.words) and is_chinese(ours.text) != is_chinese(theirs.text)

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from adapters.person_names.comparison import Band, is_withheld
 from adapters.person_names.letters import is_foreign
 from adapters.person_names.likeness import Word, are_similar
-from adapters.person_names.parts import Part, are_other_characters, part_of, written_alike
+from adapters.person_names.parts import NamePart, are_other_characters, part_of, written_alike
 from adapters.person_names.word_lists import LEGAL_FORMS
 
 _AND = dict.fromkeys(("und", "et", "og", "och"), "and")
 _MOST_WORDS = 8
 """The words of the longest legal form: G.m.b.H. & Co. K.G."""
-_NOTHING = Part("", ())
+_NOTHING = NamePart("", ())
 
 
 class _Organisation(NamedTuple):
@@ -41,11 +41,11 @@ def compare_organisations(typed: str, recorded: Iterable[str]) -> Band | None:
     return max(bands, default=None)
 
 
-def _part_of(text: str) -> Part:
+def _part_of(text: str) -> NamePart:
     return part_of(text.replace("&", " and ").replace("+", " and "))
 
 
-def _band(ours: Part, theirs: Part) -> Band:
+def _band(ours: NamePart, theirs: NamePart) -> Band:
     ours, theirs = written_alike(ours, theirs, _NOTHING), written_alike(theirs, ours, _NOTHING)
     left, right = _organisation(ours), _organisation(theirs)
     if left.name and left.name == right.name and not are_other_characters(ours, theirs):
@@ -57,7 +57,7 @@ def _band(ours: Part, theirs: Part) -> Band:
     return Band.CLOSE if are_similar(*words, given=False, foreign=foreign) else Band.DIFFERENT
 
 
-def _organisation(part: Part) -> _Organisation:
+def _organisation(part: NamePart) -> _Organisation:
     """The name without its legal form, which is at the end or, as in SAS Lavoir, at the beginning."""
     words, form = part.words, frozenset[str]()
     for count in range(min(_MOST_WORDS, len(words) - 1), 0, -1):

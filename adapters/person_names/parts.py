@@ -8,22 +8,22 @@ from typing import NamedTuple
 from adapters.person_names.letters import fold, is_chinese, passport_spellings, strip_marks
 
 
-class Part(NamedTuple):
+class NamePart(NamedTuple):
     """A family name, given names, or the name of an organisation: as written, and its words. No repr shows them."""
 
     text: str
     words: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return "Part(…)"
+        return "NamePart(…)"
 
 
-def part_of(text: str) -> Part:
+def part_of(text: str) -> NamePart:
     """The part with its words in the letters of `fold`."""
-    return Part(text, fold(text))
+    return NamePart(text, fold(text))
 
 
-def written_alike(part: Part, same: Part, other: Part) -> Part:
+def written_alike(part: NamePart, same: NamePart, other: NamePart) -> NamePart:
     """The part as a passport writes it, where the `same` part of another name, or its `other` one, has it so."""
     if part.text.isascii():
         return part
@@ -38,10 +38,10 @@ def written_alike(part: Part, same: Part, other: Part) -> Part:
         next((word for among in known for word in each if word in among), each[0])
         for each in zip(*spellings, strict=True)
     )
-    return Part(part.text, found or tuple(words))
+    return NamePart(part.text, found or tuple(words))
 
 
-def are_other_characters(ours: Part, theirs: Part) -> bool:
+def are_other_characters(ours: NamePart, theirs: NamePart) -> bool:
     """Whether both are in Chinese characters, and differ: 伟 and 薇 are both read "wei"."""
     if ours.text.isascii() or theirs.text.isascii() or not (is_chinese(ours.text) and is_chinese(theirs.text)):
         return False

@@ -40,7 +40,7 @@ _LONGEST_KEPT = 8000
 """Characters of a value that later steps use: of a token, what servers take in a header."""
 
 
-class _Step:
+class _PreparedStep:
     def __init__(self, step: Step, request: StepRequest, columns: Columns, hosts: Sequence[str]) -> None:
         self.name = step.name
         self.pages = None if step.next is None else Pages(step.next, hosts)
@@ -138,8 +138,8 @@ class RegistryAdapter(RecordJudge):
         )
         builder = RequestBuilder(model.inputs, self._secrets, self._transport, pay, uncached=not self._repeats_number)
         *before, last = model.steps
-        self._steps = [_Step(step, builder.build(step), (), model.hosts) for step in before]
-        self._steps.append(_Step(last, builder.build(last), columns_of(model.record), model.hosts))
+        self._steps = [_PreparedStep(step, builder.build(step), (), model.hosts) for step in before]
+        self._steps.append(_PreparedStep(last, builder.build(last), columns_of(model.record), model.hosts))
 
     def look_up(self, query: Query) -> Found:
         """Send each step in turn; the answer to the last holds the record.
@@ -206,7 +206,7 @@ class RegistryAdapter(RecordJudge):
 
     def _exchange(
         self,
-        step: _Step,
+        step: _PreparedStep,
         message: Message,
         values: Mapping[str, str],
         deadline: float,
@@ -234,7 +234,7 @@ class RegistryAdapter(RecordJudge):
 
     def _send(
         self,
-        step: _Step,
+        step: _PreparedStep,
         message: Message,
         values: Mapping[str, str],
         deadline: float,
@@ -278,7 +278,7 @@ class _MaskedTrace:
         for name, secret in secrets.items():
             watch.on_secret(secret, name)
 
-    def prepare(self, step: _Step, method: str, before: Page | None) -> None:
+    def prepare(self, step: _PreparedStep, method: str, before: Page | None) -> None:
         """Fill in the next request of a step: the first one, or the one for the page after `before`."""
         if step.pages is None or before is None:
             self._sent = _attempted(step, method, lambda: step.request.fill_in(self._values))
@@ -286,7 +286,7 @@ class _MaskedTrace:
             pages, sent, answer = step.pages, self._sent, before.answer
             self._sent = _attempted(step, method, lambda: pages.following(sent, answer))
 
-    def show_request(self, step: _Step, new: Fresh) -> None:
+    def show_request(self, step: _PreparedStep, new: Fresh) -> None:
         if BEARER in new:
             self._watch.on_secret(new[BEARER], BEARER)
         masks = {name: mask(name) for name in step.request.names}
@@ -294,17 +294,17 @@ class _MaskedTrace:
         shown = _attempted(step, sent.method, lambda: step.request.authorise(sent, self._values, masks))
         self._watch.on_request(step.name, shown)
 
-    def hide(self, step: _Step, answer: Mapping[str, Any]) -> None:
+    def hide(self, step: _PreparedStep, answer: Mapping[str, Any]) -> None:
         for text, name in step.secrets_in(answer):
             self._watch.on_secret(text, name)
 
-    def show_values(self, step: _Step, kept: Mapping[str, str]) -> None:
+    def show_values(self, step: _PreparedStep, kept: Mapping[str, str]) -> None:
         masked = {name: mask(name) if name in step.secrets else value for name, value in kept.items()}
         self._values |= masked
         self._watch.on_values(step.name, masked)
 
 
-def _attempted(step: _Step, method: str, fill_in: Callable[[], Message]) -> Message:
+def _attempted(step: _PreparedStep, method: str, fill_in: Callable[[], Message]) -> Message:
     """What `fill_in` makes of masks. A filter that accepts only digits or dates rejects one: then the host alone."""
     try:
         return fill_in()
@@ -312,7 +312,7 @@ def _attempted(step: _Step, method: str, fill_in: Callable[[], Message]) -> Mess
         return Message(method, f"https://{step.request.hosts[0]}/…", (), {}, None)
 
 
-def _keep(step: _Step, page: Page, masked: _MaskedTrace | None) -> Mapping[str, str]:
+def _keep(step: _PreparedStep, page: Page, masked: _MaskedTrace | None) -> Mapping[str, str]:
     """The values of an answer that later steps use. Raises Unreadable where one is missing."""
     kept = step.keep(page.answer)
     if masked is not None and kept:

@@ -36,7 +36,7 @@ def places_read(source: RegistrySource, index: int) -> frozenset[Place]:
     """The places in the body of a step's answer that the description reads, without EACH; with ANY for `keys(…)`,
     `values(…)` and `*`.
     """
-    step, reader = source.steps[index], _Reader()
+    step, reader = source.steps[index], _PlaceReader()
     for rule in step.outcomes:
         reader.read(rule.when)
     for kept in step.set.values():
@@ -50,7 +50,7 @@ def places_read(source: RegistrySource, index: int) -> frozenset[Place]:
     return frozenset(place[1:] for place in reader.places if place[0] == _BODY and len(place) > 1)
 
 
-class _Reader:
+class _PlaceReader:
     """Follows expressions from the values that they begin with. Lists are passed through, as projections do."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ _DELIMITERS = ",;\t|"
 _SHOWN_COLUMNS = 40
 
 
-class Person(NamedTuple):
+class RosterRow(NamedTuple):
     """One row: the line on which it begins, the cleaned number, and the columns that are kept, in their order."""
 
     line: int
@@ -39,7 +39,7 @@ class Person(NamedTuple):
     kept: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"Person(line={self.line})"
+        return f"RosterRow(line={self.line})"
 
 
 class _WrongRow(Exception):
@@ -77,7 +77,7 @@ class RosterRows:
         self._lengths: Counter[int] = Counter()
         self._first: dict[int, list[int]] = {}
 
-    def __iter__(self) -> Iterator[Person]:
+    def __iter__(self) -> Iterator[RosterRow]:
         """The people before the first problem; the rest is only checked. Raises FileError with all problems."""
         encoding = self._layout.encoding
         with self._problems.collect():
@@ -86,7 +86,7 @@ class RosterRows:
             if not (self._problems or self.rows > self.left_out):
                 raise WrongFile(0, "has no person in it")
 
-    def _people(self, lines: Lines) -> Iterator[Person]:
+    def _people(self, lines: Lines) -> Iterator[RosterRow]:
         problems = self._problems
         reader = csv.reader(lines, delimiter=self._layout.delimiter, strict=True)
         try:
@@ -150,7 +150,7 @@ class RosterRows:
             :SHOWN_PROBLEMS
         ]
 
-    def _person(self, line: int, cells: Sequence[str]) -> Person | None:
+    def _person(self, line: int, cells: Sequence[str]) -> RosterRow | None:
         """The person in a row; None where it is left out. Raises _WrongRow."""
         written = cells[0].strip()
         number = None if _SPREADSHEET.fullmatch(written) else self._clean(written)
@@ -169,7 +169,7 @@ class RosterRows:
         whole = "".join(kept)
         if not whole.isprintable() or len(whole) > LONGEST_VALUE:
             kept = [self._tidy(name, text) for name, text in zip(self._layout.keep, kept, strict=True)]
-        return Person(line, number, tuple(kept))
+        return RosterRow(line, number, tuple(kept))
 
     def _tidy(self, column: str, text: str) -> str:
         """A value without line ends and tabs."""

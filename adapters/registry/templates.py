@@ -42,7 +42,7 @@ _ISO_LENGTH = 10
 _WHOLE_HOST = re.compile(r"[a-z]+://[^/?#]*[/?#]", re.IGNORECASE)
 
 
-class _Missing(Exception):
+class _MissingInput(Exception):
     """A placeholder of an input that is not required and was not given."""
 
 
@@ -82,14 +82,14 @@ class Template:
         return self._pieces[0][0] if self._pieces else self._end
 
     def expand(self, values: Values) -> str:
-        """The text with each placeholder replaced by its encoded value. Raises _Missing and _Unfit."""
+        """The text with each placeholder replaced by its encoded value. Raises _MissingInput and _Unfit."""
         if not self._pieces:
             return self._end
         expanded = []
         for literal, name, encode in self._pieces:
             value = values.get(name, self._missing)
             if value is None:
-                raise _Missing
+                raise _MissingInput
             expanded.append(literal)
             try:
                 expanded.append(encode(value))
@@ -249,7 +249,7 @@ def _header(value: str) -> str:
 
 def _present(templates: Iterable[tuple[str, Template]], values: Values) -> Iterator[tuple[str, str]]:
     for name, template in templates:
-        with suppress(_Missing):
+        with suppress(_MissingInput):
             yield name, template.expand(values)
 
 
@@ -271,7 +271,7 @@ def _fill(tree: Any, values: Values) -> Any:
         case dict():
             filled = {}
             for key, value in tree.items():
-                with suppress(_Missing):
+                with suppress(_MissingInput):
                     filled[key] = _fill(value, values)
             return filled
         case list():

@@ -12,7 +12,7 @@ from config.problems import Path
 from config.registry.lint.answers import read_as
 from config.registry.model.answer_formats import Csv, Decoder, JsonDocument
 from config.registry.model.source import Step
-from config.registry.model.trials import Response
+from config.registry.model.trials import TrialResponse
 
 ReadFile = Callable[[Path, str], bytes]
 """Reads the file that is named at a place below the source. Raises NoFile."""
@@ -25,7 +25,7 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 
 
-def trial_reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> Reply:
+def trial_reply(response: TrialResponse, step: Step, place: Path, read_file: ReadFile) -> Reply:
     """What the registry answers in a test. `place` is that of the response. Raises NoFile."""
     first = step.decoders[0]
     body, kind, encoding = b"", read_as(step), encoding_of(first)

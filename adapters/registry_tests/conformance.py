@@ -90,7 +90,7 @@ def play_moods(offline_run: OfflineRun, results: Sequence[TrialResult]) -> Itera
     accepted = [test for test in passed if test.trial.outcome is Outcome.ACCEPTED]
     accepted.sort(key=lambda test: -len(test.replies))  # moods are played on all pages
     for number, test in enumerate(accepted):
-        for scene in _scenes(offline_run, test, _Role.ACCEPTED):
+        for scene in _scenes(offline_run, test, _Applicant.ACCEPTED):
             if number == 0:
                 yield from scene.moods()
             yield from scene.cuts()
@@ -99,10 +99,10 @@ def play_moods(offline_run: OfflineRun, results: Sequence[TrialResult]) -> Itera
         return
     as_strangers = list(_play_as_strangers(offline_run, passed))
     keeps_no_name = _keeps_no_name(offline_run.source, as_strangers)
-    others = [(test, _Role.REFUSED) for test in passed if test.trial.outcome is Outcome.REFUSED]
-    others += [(test, _Role.OPEN) for test in passed if _is_open(offline_run, test)]
+    others = [(test, _Applicant.REFUSED) for test in passed if test.trial.outcome is Outcome.REFUSED]
+    others += [(test, _Applicant.OPEN) for test in passed if _is_open(offline_run, test)]
     others += [
-        (stranger, _Role.STRANGER)
+        (stranger, _Applicant.STRANGER)
         for test, stranger, played in as_strangers
         # The name matters here: no one else has the number.
         if test.trial.outcome is not Outcome.UNDETERMINED and played.outcome is Outcome.UNDETERMINED
@@ -113,7 +113,7 @@ def play_moods(offline_run: OfflineRun, results: Sequence[TrialResult]) -> Itera
             yield from (each for each in wrong if not (keeps_no_name and each.place == _nameless(offline_run.source)))
 
 
-class _Role(Enum):
+class _Applicant(Enum):
     """The participant who is looked up, and so the verdict that no mutation may come to."""
 
     ACCEPTED = auto()
@@ -126,11 +126,11 @@ class _Role(Enum):
     """Has another name than the record: may be neither."""
 
 
-def _scenes(offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator[_Scene]:
+def _scenes(offline_run: OfflineRun, test: TrialResult, role: _Applicant) -> Iterator[_MutatedPage]:
     for index, step in enumerate(offline_run.source.steps):
         for page in step.pages:
             if page in test.replies:
-                yield _Scene(offline_run, test, index, page, role)
+                yield _MutatedPage(offline_run, test, index, page, role)
 
 
 def _is_open(offline_run: OfflineRun, test: TrialResult) -> bool:
@@ -185,10 +185,10 @@ def _with_strangers_name(source: RegistrySource, trial: Trial) -> Trial | None:
     return trial.model_copy(update={"input": typed}) if typed != trial.input else None
 
 
-class _Scene:
+class _MutatedPage:
     """One page of one step of one test, to be given other answers."""
 
-    def __init__(self, offline_run: OfflineRun, test: TrialResult, index: int, page: str, role: _Role) -> None:
+    def __init__(self, offline_run: OfflineRun, test: TrialResult, index: int, page: str, role: _Applicant) -> None:
         self._source = source = offline_run.source
         self._offline_run = offline_run
         self._test = test
@@ -252,20 +252,20 @@ class _Scene:
     ) -> MoodResult:
         """The result, with what is wrong with it for the participant who was looked up."""
         match self._role, played.outcome:
-            case (_, Outcome.UNDETERMINED) | (_Role.REFUSED, Outcome.REFUSED):
+            case (_, Outcome.UNDETERMINED) | (_Applicant.REFUSED, Outcome.REFUSED):
                 return result
-            case _Role.ACCEPTED, Outcome.REFUSED:
+            case _Applicant.ACCEPTED, Outcome.REFUSED:
                 place = self._refusing(played)
                 return self._wrong(result, Fault(place, "this refuses", _refusal_hint(place, mutation)))
-            case _Role.OPEN, _:
+            case _Applicant.OPEN, _:
                 place = self._refusing(self._play(self._reply))
                 place = ("record", "from") if place == ("record", "absent") else place
                 problem = f"a participant whom this leaves open is {played.outcome}"
                 wrong = self._wrong(result, Fault(place, problem, _ELSEWHERE))
                 return result if self._says_another(mutation, place, answer) else wrong
-            case _Role.STRANGER, Outcome.REFUSED:
+            case _Applicant.STRANGER, Outcome.REFUSED:
                 return self._wrong(result, self._refused_stranger(played))
-            case _Role.STRANGER, _:
+            case _Applicant.STRANGER, _:
                 hint = "give names that the record holds, and null where it holds none"
                 return self._wrong(result, Fault(_NAMES_AT, "this accepts a stranger", hint))
         if mutation is None or mutation.kind in _WHOLE:
@@ -276,7 +276,7 @@ class _Scene:
             return self._wrong(result, fault)
         # Null may mean an open end; where the key is gone, no one was accepted.
         null = frozenset({MutationKind.NULL})
-        if self._role is _Role.REFUSED and not any(
+        if self._role is _Applicant.REFUSED and not any(
             self._depends(each, mutation, level, null) for each in self._dates()
         ):
             place = self._refusing(self._play(self._reply))
@@ -342,7 +342,7 @@ class _Scene:
         for name in self._dates():
             if self._depends(name, mutation, level, _MOVED):
                 return Fault(("record", "fields", name), "this would still accept", _OPEN_END)
-        if self._role is _Role.ACCEPTED and (made_up := self._find_made_up(mutation, level)):
+        if self._role is _Applicant.ACCEPTED and (made_up := self._find_made_up(mutation, level)):
             hint = _OPEN_END if made_up in self._dates() else _NULL
             return Fault(("record", "fields", made_up), "this still accepts", hint)
         return None

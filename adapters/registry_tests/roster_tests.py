@@ -19,7 +19,7 @@ from adapters.registry_tests.encoder import encode_table
 from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up
 from adapters.rosters import RosterVersion
 from config.hours import parse_zone
-from config.registry.model.trials import Response, Trial
+from config.registry.model.trials import Trial, TrialResponse
 from config.registry.roster import FILE, HOW_ROWS, RosterFile, RosterSource, are_rows
 from config.registry.trial_files import NoFile
 
@@ -58,7 +58,7 @@ def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFi
     return TrialResult(trial, found, "", path, {}, records=played.records)
 
 
-def _content(response: Response | None, layout: RosterFile, place: Path, read_file: ReadFile) -> bytes | None:
+def _content(response: TrialResponse | None, layout: RosterFile, place: Path, read_file: ReadFile) -> bytes | None:
     """The list as a file: rows in JSON are written in the format that the description says. Raises NoFile where its
     file cannot be read, or has no such rows.
     """

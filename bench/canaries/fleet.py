@@ -33,7 +33,7 @@ from jurat import Client
 from jurat.database import parse_url
 from jurat.seal import key_to_text
 from store.schema import migrations
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.rigs.logins import Logins
 from tests.rigs.receiver import Receiver
 from tests.rigs.servers import PostgreSQL, Valkey, free_port
@@ -113,7 +113,7 @@ class CanaryFleet:
         self._stack.callback(self.shell.close)
         migrations.upgrade(self.owner)
         self.logins = self._stack.enter_context(Logins(self.url))
-        for role in Role:
+        for role in DatabaseRole:
             password = make_url(self.logins.url(role)).password
             marked.database_passwords.append(str(password))
             self._secret(f"url_{role}", self.logins.url(role))
@@ -122,11 +122,11 @@ class CanaryFleet:
             broker.config_set("requirepass", marked.broker_password)
         self._watch(self._monitor)
         self._watch(self._look_at_processes)
-        self.client = Client(self.logins.url(Role.PLATFORM), self.broker_url, key_to_text(marked.seal_key))
+        self.client = Client(self.logins.url(DatabaseRole.PLATFORM), self.broker_url, key_to_text(marked.seal_key))
         self._stack.callback(self.client.close)
         self.platform, self.accounts = (
             create_engine(parse_url(self.logins.url(role)), hide_parameters=True, pool_pre_ping=True)
-            for role in (Role.PLATFORM, Role.ACCOUNTS)
+            for role in (DatabaseRole.PLATFORM, DatabaseRole.ACCOUNTS)
         )
         self._stack.callback(self.platform.dispose)
         self._stack.callback(self.accounts.dispose)
@@ -151,7 +151,7 @@ class CanaryFleet:
         file.write_text(value, encoding="utf-8")
         file.chmod(0o600)
 
-    def environment(self, role: Role) -> dict[str, str]:
+    def environment(self, role: DatabaseRole) -> dict[str, str]:
         """The settings of a part, with its secrets in files; the keys of sources in variables, as the page has them."""
         return {
             "JURAT_DATABASE_URL_FILE": str(self.folder / f"url_{role}"),
@@ -179,7 +179,7 @@ class CanaryFleet:
     def start_workers(self) -> None:
         """One that writes text, and one that writes JSON; both have mistakes. Raises ServerFailed."""
         common = {
-            **self.environment(Role.WORKER),
+            **self.environment(DatabaseRole.WORKER),
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.url,
             "PYTHONPATH": f"{self.folder / 'mistakes'}:{ROOT}",
             "CANARIES_OBJECTS": str(self.folder / "objects"),
@@ -206,7 +206,7 @@ class CanaryFleet:
         line: str,
         *words: str,
         sink: str = "",
-        role: Role = Role.ADMIN,
+        role: DatabaseRole = DatabaseRole.ADMIN,
         changed: Mapping[str, str] | None = None,
         stdin: str = "",
     ) -> None:
@@ -225,11 +225,11 @@ class CanaryFleet:
     def exporter(self) -> Iterator[str]:
         """The exporter, while it runs; where it serves its metrics."""
         address = f"127.0.0.1:{free_port()}"
-        with self.program("exporter", sink="exporter", role=Role.READER, JURAT_LISTEN=address):
+        with self.program("exporter", sink="exporter", role=DatabaseRole.READER, JURAT_LISTEN=address):
             yield f"http://{address}/metrics"
 
     @contextmanager
-    def program(self, *words: str, sink: str, role: Role, **more: str) -> Iterator[None]:
+    def program(self, *words: str, sink: str, role: DatabaseRole, **more: str) -> Iterator[None]:
         """`bin/jurat WORDS` in the background."""
         with subprocess.Popen(
             [sys.executable, "-P", "-m", "cli", *words],

@@ -25,7 +25,7 @@ from config.settings import Settings
 from jurat import Client, JuratError, Submission
 from jurat.database import open_engine
 from store.configurations.publisher import ConfigPublisher
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from worker.service import open_service
 
 CONSULTATION: Final = "canaries"
@@ -181,7 +181,7 @@ class Life:
 
     def _apply(self) -> None:
         """Without the tests of each source that the command asks for."""
-        settings = {"database_url": self.fleet.logins.url(Role.ADMIN), "broker_url": "none"}
+        settings = {"database_url": self.fleet.logins.url(DatabaseRole.ADMIN), "broker_url": "none"}
         service = open_service(Settings.model_validate(settings))
         try:
             ConfigPublisher(service.database).apply(
@@ -265,18 +265,18 @@ class Life:
         self._until(sql, 2)
         kept = self.checks[marked.participant]
         run, who = self.fleet.command, ("--as", marked.staff)
-        run("review show", str(kept["outside"]), sink="commands", role=Role.REVIEWER)
+        run("review show", str(kept["outside"]), sink="commands", role=DatabaseRole.REVIEWER)
         for question in ("outside", Mood.STRANGER):
-            run("review show", str(kept[question]), "--answer", *who, sink="shown", role=Role.REVIEWER)
+            run("review show", str(kept[question]), "--answer", *who, sink="shown", role=DatabaseRole.REVIEWER)
         self._open_for_review(kept["outside"])
-        run("review list", sink="commands", role=Role.REVIEWER)
-        run("review list", "--json", sink="commands", role=Role.REVIEWER)
-        run("review decide", str(kept["outside"]), "person_accepted", *who, role=Role.REVIEWER)
-        run("review decide", str(kept[Mood.STRANGER]), "person_refused", *who, role=Role.REVIEWER)
+        run("review list", sink="commands", role=DatabaseRole.REVIEWER)
+        run("review list", "--json", sink="commands", role=DatabaseRole.REVIEWER)
+        run("review decide", str(kept["outside"]), "person_accepted", *who, role=DatabaseRole.REVIEWER)
+        run("review decide", str(kept[Mood.STRANGER]), "person_refused", *who, role=DatabaseRole.REVIEWER)
 
     def _open_for_review(self, check: UUID) -> None:
         """A back office reads the answer and the note without a key of the workers, and keeps neither."""
-        url = self.fleet.logins.url(Role.REVIEWER)
+        url = self.fleet.logins.url(DatabaseRole.REVIEWER)
         client, engine = Client(url), open_engine(url)
         with engine.begin() as connection:
             opening = client.open_for_review(connection, check, by_whom=self.marked.staff)
@@ -313,7 +313,7 @@ class Life:
             f"explain {kept['outside']} --json",
         )
         wrong = "JURAT_DATABASE_URL"
-        bad = make_url(fleet.logins.url(Role.ADMIN))
+        bad = make_url(fleet.logins.url(DatabaseRole.ADMIN))
         failing = (
             {wrong: bad.set(port=1).render_as_string(hide_password=False)},
             {wrong: bad.set(username="nobody").render_as_string(hide_password=False)},

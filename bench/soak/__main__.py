@@ -28,8 +28,8 @@ from bench.rig.figures import Figure
 from bench.rig.report import figure_table
 from bench.rig.watch import Watch
 from bench.soak.judge import Process, Sample, Vacuum, judge, warm_up
-from store.monitoring.alarms import Severity
-from store.schema.grants import Role
+from store.monitoring.alarms import AlarmSeverity
+from store.schema.grants import DatabaseRole
 from tests.rigs.logins import Logins
 
 SLOTS = 16
@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
         watch = _watch(stage) if options.watched else None
         samples = _soak(stage, seconds, options.rate, file)
         drained = stage.drain(120)
-        pages = [one for one in watch.heard.heard if one.fires and one.severity == Severity.PAGE] if watch else []
+        pages = [one for one in watch.heard.heard if one.fires and one.severity == AlarmSeverity.PAGE] if watch else []
         for unit in stage.units:
             unit.kill()
         found = violations(stage.history(frozenset()))
@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> int:
 def _watch(stage: Stage) -> Watch:
     """All that watches the fleet, until the stage ends."""
     logins = stage.stack.enter_context(Logins(stage.fleet.database_url))
-    return stage.stack.enter_context(Watch(logins.url(Role.READER), stage.targets, shortened=SHORTENED))
+    return stage.stack.enter_context(Watch(logins.url(DatabaseRole.READER), stage.targets, shortened=SHORTENED))
 
 
 def _soak(stage: Stage, seconds: float, rate: float, file: Path) -> list[Sample]:

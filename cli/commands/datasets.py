@@ -245,14 +245,14 @@ def list_(out: Output) -> None:
 @as_option
 def remove(out: Output, name: str, *, force: bool, who: str) -> None:
     """Remove all versions of a dataset, and stop a running import of it."""
-    from store.datasets.imports import Refused, Versions, refuse_used
+    from store.datasets.imports import ImportRefused, Versions, refuse_used
 
     with open_database() as service:
         applied = applied_configuration(service)
         try:
             if applied and not force:
                 refuse_used(name, applied.sources)
-        except Refused as error:
+        except ImportRefused as error:
             raise Failure(
                 f"{error}, or use --force: its checks then wait until one is imported again", Exit.REFUSED
             ) from None

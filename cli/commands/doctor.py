@@ -82,7 +82,7 @@ def _rights_steps(service: Service) -> Iterator[CheckupStep]:
     platforms whose only login may erase.
     """
     from jurat.database import reader
-    from store.schema.grants import Role
+    from store.schema.grants import DatabaseRole
     from store.schema.owners import creators, unbound
     from store.schema.roles import left_to_platforms
 
@@ -96,7 +96,9 @@ def _rights_steps(service: Service) -> Iterator[CheckupStep]:
         said = f"{who} may create in their schema {each.schema}, where functions with the owner's rights look"
         yield CheckupStep("rights", StepMark.NOTE, said, f"an administrator of the database runs: {each.remedy}")
     if left:
-        said = f"whoever has the password of the web tier may transfer and erase: {Role.PLATFORM} may, as in 0.3.0"
-        advice = f"ask by a user with {Role.ACCOUNTS}, then the owner of the tables runs: "
-        advice += f"REVOKE EXECUTE ON FUNCTION {', '.join(left)} FROM {Role.PLATFORM}"
+        said = (
+            f"whoever has the password of the web tier may transfer and erase: {DatabaseRole.PLATFORM} may, as in 0.3.0"
+        )
+        advice = f"ask by a user with {DatabaseRole.ACCOUNTS}, then the owner of the tables runs: "
+        advice += f"REVOKE EXECUTE ON FUNCTION {', '.join(left)} FROM {DatabaseRole.PLATFORM}"
         yield CheckupStep("rights", StepMark.NOTE, said, advice)

@@ -12,7 +12,7 @@ from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from store.explanation import ContestRow, Explained, ReviewRow, VerdictRow
+    from store.explanation import ContestRow, Explained, ExplainedVerdict, ReviewRow
     from worker.service import Service
 
 
@@ -114,7 +114,7 @@ def _waiting(found: Explained) -> Iterator[str]:
             yield f"no live worker has the key {found.answer_key} (key_missing): its deadline is extended meanwhile"
 
 
-def _verdict(verdict: VerdictRow) -> Iterator[str]:
+def _verdict(verdict: ExplainedVerdict) -> Iterator[str]:
     data = f", data of {verdict.data_date}" if verdict.data_date else ""
     yield ""
     yield (

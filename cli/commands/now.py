@@ -8,7 +8,7 @@ from cli.command import command
 from cli.output import Exit, Output, count_text, fields_of
 
 if TYPE_CHECKING:
-    from store.monitoring.conditions import Finding
+    from store.monitoring.conditions import Condition
     from store.monitoring.fleet import FleetReading
 
 
@@ -59,7 +59,7 @@ def _summary(fleet: FleetReading) -> dict[str, int | None]:
     }
 
 
-def _lines(found: list[Finding], fleet: FleetReading | None) -> list[str]:
+def _lines(found: list[Condition], fleet: FleetReading | None) -> list[str]:
     lines = []
     for each in found:
         about = f" ({each.source})" if each.source else ""

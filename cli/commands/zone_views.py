@@ -19,7 +19,7 @@ from cli.output import Exit, Failure, Output, columns, count_text, outcome_code,
 
 if TYPE_CHECKING:
     from adapters.address.zones import Zone
-    from cli.lookups.address_query import Inquiry, Sighting
+    from cli.lookups.address_query import AnsweredAddress, Sighting
 
 _FIELDS = "number|street|postcode|city|city_code|country"
 _ADDRESS = "number=8,street=quai de la Brême,postcode=00100,city=Valmont"
@@ -119,7 +119,7 @@ def show(
         houses = known_addresses.house_finder(service, zone, dataset)
         lines = [f"{row.title} ({row.name}), version {row.version}"]
         sightings: list[Sighting] = []
-        inquiry: Inquiry | None = None
+        inquiry: AnsweredAddress | None = None
         if answer is not None or check_id is not None:
             with plan_of(service) as plan:
                 question = question_of(plan, zone)
@@ -204,7 +204,7 @@ def locate(
     return _locate_in(out, rows[0].title, zones[0], inquiry) if zone else _locate_anywhere(out, zones, inquiry)
 
 
-def _locate_in(out: Output, title: str, area: Zone, inquiry: Inquiry) -> Exit:
+def _locate_in(out: Output, title: str, area: Zone, inquiry: AnsweredAddress) -> Exit:
     """Report what is decided about one zone, or many as one; of these, each that does not refuse."""
     from adapters.address.zone_unions import ZoneUnion
     from cli.lookups.verdict_text import candidate_data, decision_data, reading_lines, verdict_lines
@@ -227,7 +227,7 @@ def _locate_in(out: Output, title: str, area: Zone, inquiry: Inquiry) -> Exit:
     return outcome_code(document["outcome"])
 
 
-def _locate_anywhere(out: Output, zones: Sequence[Zone], inquiry: Inquiry) -> Exit:
+def _locate_anywhere(out: Output, zones: Sequence[Zone], inquiry: AnsweredAddress) -> Exit:
     """Report each zone that does not refuse; if no zone could be decided, report once why."""
     from adapters.address.zones import ZoneGeometry
     from cli.lookups.verdict_text import candidate_data, decision_data, reading_lines, verdict_lines

@@ -18,7 +18,7 @@ from adapters.zone_import.bounds import in_words
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from store.datasets.address_files import NewAddressBase, import_base
-from store.datasets.imports import DatasetImport, Refused
+from store.datasets.imports import DatasetImport, ImportRefused
 
 
 def check_addresses(out: Output, base: NewAddressBase) -> None:
@@ -99,7 +99,7 @@ def failures() -> Iterator[None]:
         yield
     except FileError as error:
         raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
-    except (Refused, StreetsMixed) as error:
+    except (ImportRefused, StreetsMixed) as error:
         raise Failure(str(error), Exit.REFUSED) from None
 
 

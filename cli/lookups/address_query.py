@@ -58,7 +58,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class AnsweredAddress:
     """An address and a source's answer. `margins` are those of the criterion, in metres by level. With `name_zone`, one
     of many zones has to hold the address.
     """
@@ -137,7 +137,7 @@ def _address(sighting: Sighting) -> tuple[str | None, ...]:
 
 def look_up(
     service: Service, plan: Plan, answer: Mapping[str, Any], *, source: str | None, question: Question | None
-) -> Inquiry:
+) -> AnsweredAddress:
     """Ask a source for an address: `source`, else the first address source of `question`, else the only one.
 
     It counts for the source's rate and day as any lookup does.
@@ -157,7 +157,7 @@ def look_up(
         raise Failure(f"the source {name} does not look up addresses; name another with --source", Exit.USAGE)
     margins = {Level(level): metres for level, metres in question.margins.items()} if question else {}
     name_zone = question is not None and question.name_zone
-    return Inquiry(name, answer, found, margins, getattr(model, "language", "fr"), name_zone)
+    return AnsweredAddress(name, answer, found, margins, getattr(model, "language", "fr"), name_zone)
 
 
 def _choose_source(plan: Plan, source: str | None, question: Question | None) -> str:

@@ -13,7 +13,7 @@ from jurat.vocabulary import Outcome
 if TYPE_CHECKING:
     from adapters.address.explanation import Reading
     from adapters.address.zones import Zone
-    from cli.lookups.address_query import Inquiry, Sighting
+    from cli.lookups.address_query import AnsweredAddress, Sighting
     from tasks.rules.residence import Residence
 
 RULES: Final[Mapping[str, tuple[str, str]]] = {
@@ -185,7 +185,7 @@ def address_of(sighting: Sighting) -> str:
     return ", ".join(part for part in (street, place.town) if part) or "no name"
 
 
-def verdict_lines(title: str, zone: Zone, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
+def verdict_lines(title: str, zone: Zone, inquiry: AnsweredAddress, sightings: Sequence[Sighting]) -> list[str]:
     """What the rule would decide, each rule, and each candidate."""
     residence = inquiry.residence(zone)
     lines = [decision_line(title, residence), "", *rule_lines(residence.evidence), ""]

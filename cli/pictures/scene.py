@@ -69,7 +69,7 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CandidateMark:
     """A candidate of the geocoder. `radius` is the possible error of its position, None if it never decides; `extent`
     is the box around a whole street (west, south, east, north). `counts`: it may be what is meant.
     """
@@ -113,7 +113,7 @@ class Scene:
     zone: Area
     neighbours: tuple[Area, ...]
     margin: float
-    marks: tuple[Mark, ...]
+    marks: tuple[CandidateMark, ...]
     beyond: tuple[str, ...]
     span: DistanceLine | None
     houses: tuple[DrawnHouse, ...]
@@ -184,23 +184,23 @@ def _reach(shape: Polygon | MultiPolygon) -> float:
     return FAR * max(east - west, north - south)
 
 
-def _marks(plane: Plane, sightings: Sequence[Sighting]) -> Iterator[Mark]:
+def _marks(plane: Plane, sightings: Sequence[Sighting]) -> Iterator[CandidateMark]:
     for number, each in enumerate(sightings, 1):
         x, y = plane.point(each.place.longitude, each.place.latitude)
         extent: Box | None = None
         if each.place.extent:
             west, south, east, north = each.place.extent
             extent = (*plane.point(west, south), *plane.point(east, north))
-        yield Mark(str(number), x, y, each.margin, each.counts, each.deciding, extent)
+        yield CandidateMark(str(number), x, y, each.margin, each.counts, each.deciding, extent)
 
 
-def _shown(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> tuple[Mark, ...]:
+def _shown(shape: Polygon | MultiPolygon, marks: Sequence[CandidateMark]) -> tuple[CandidateMark, ...]:
     west, south, east, north = shape.bounds
     x, y, reach = (west + east) / 2, (south + north) / 2, _reach(shape)
     return tuple(mark for mark in marks if max(abs(mark.x - x), abs(mark.y - y)) <= reach)
 
 
-def _overview(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> Window:
+def _overview(shape: Polygon | MultiPolygon, marks: Sequence[CandidateMark]) -> Window:
     """The whole zone, and the candidates that may be meant, or else all candidates."""
     meant = [mark for mark in marks if mark.counts] or marks
     boxes = [shape.bounds, *((mark.x, mark.y, mark.x, mark.y) for mark in meant)]
@@ -210,7 +210,7 @@ def _overview(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> Window:
     return Window((west + east) / 2, (south + north) / 2, side)
 
 
-def _close_up(mark: Mark) -> Window:
+def _close_up(mark: CandidateMark) -> Window:
     """The surroundings of a candidate, as far as its possible error; for a street, its whole box."""
     if mark.extent is None:
         return Window(mark.x, mark.y, max(CLOSE_UP_M, 2.4 * (mark.radius or 0)))
@@ -219,7 +219,7 @@ def _close_up(mark: Mark) -> Window:
     return Window((west + east) / 2, (south + north) / 2, side)
 
 
-def _span(shape: Polygon | MultiPolygon, mark: Mark | None, sighting: Sighting | None) -> DistanceLine | None:
+def _span(shape: Polygon | MultiPolygon, mark: CandidateMark | None, sighting: Sighting | None) -> DistanceLine | None:
     if mark is None or sighting is None or not sighting.distance:
         return None
     place = shapely.box(*mark.extent) if mark.extent else shapely.Point(mark.x, mark.y)

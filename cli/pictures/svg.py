@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import shapely
 
-from cli.pictures.scene import Area, DistanceLine, Mark, Scene
+from cli.pictures.scene import Area, CandidateMark, DistanceLine, Scene
 from cli.pictures.window import Path, Window, rings_of, visible_area, visible_lines
 
 SIDE, GAP, TOP = 440.0, 20.0, 104.0
@@ -206,7 +206,7 @@ def _houses(scene: Scene, view: _View, names: Sequence[shapely.Geometry]) -> Ite
             yield _text(house.number, x + 4, y + 3, "number halo", longest=8)
 
 
-def _circle(view: _View, mark: Mark) -> Iterator[str]:
+def _circle(view: _View, mark: CandidateMark) -> Iterator[str]:
     kind = "circle deciding" if mark.deciding else "circle"
     if mark.extent:
         yield _lined(view, visible_lines(shapely.box(*mark.extent).boundary, view.window, 9.0), kind)
@@ -215,7 +215,7 @@ def _circle(view: _View, mark: Mark) -> Iterator[str]:
         yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{mark.radius * view.scale:.1f}"/>'
 
 
-def _mark(view: _View, mark: Mark) -> Iterator[str]:
+def _mark(view: _View, mark: CandidateMark) -> Iterator[str]:
     x, y = view.at(mark.x, mark.y)
     kind = "deciding" if mark.deciding else "counts" if mark.counts else ""
     yield f'<circle class="{f"mark {kind}".strip()}" cx="{x:.1f}" cy="{y:.1f}" r="8"/>'

@@ -37,22 +37,22 @@ _LOCK = 7882846
 """PostgreSQL's advisory lock for changes of the list of versions."""
 
 
-class Refused(Exception):
+class ImportRefused(Exception):
     """An import is not done; the message says why."""
 
 
-class Overtaken(Refused):
+class Overtaken(ImportRefused):
     """Another import of the same name began, or the dataset was removed, while this import was running."""
 
 
-class OtherKind(Refused):
+class OtherKind(ImportRefused):
     """A roster was to be imported under the name of an address base, or the other way round."""
 
 
 def refuse_used(name: str, sources: Mapping[str, SourceModel]) -> None:
-    """Raise Refused if some of these sources, which are applied, look something up in a dataset."""
+    """Raise ImportRefused if some of these sources, which are applied, look something up in a dataset."""
     if using := sources_by_dataset(sources).get(name):
-        raise Refused(
+        raise ImportRefused(
             f"the applied configuration uses {name} in its source {', '.join(using)}; apply one without it first"
         )
 

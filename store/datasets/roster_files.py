@@ -21,13 +21,13 @@ from adapters.base import Unreadable
 from adapters.file_lines import PACKED, file_digest, unchanged
 from adapters.fingerprints import Fingerprints
 from adapters.registry.record import RecordReader
-from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterRows
+from adapters.registry.roster_rows import SHOWN_PROBLEMS, RosterRow, RosterRows
 from adapters.registry.roster_seal import RosterSeal, namespace
 from adapters.rosters import SEALED
 from config.registry import RosterSource
 from config.registry.model.record import STATUS
 from store.datasets.address_bases import DatasetRow
-from store.datasets.imports import Refused
+from store.datasets.imports import ImportRefused
 from store.datasets.rosters import RosterEntry, RosterImport
 from store.hash_keys import for_new_hashes
 from store.key_use import old_workers
@@ -41,7 +41,7 @@ _SHRUNK = 0.5
 """A roster that has lost more than this share of its people is more likely truncated than right."""
 
 
-class Doubtful(Refused):
+class Doubtful(ImportRefused):
     """The file is well formed, and yet probably wrong. It is imported only by force."""
 
 
@@ -164,7 +164,7 @@ def import_for_workers(
 
 
 def _entries(
-    people: Iterable[Person], hashed: Callable[[str], bytes], keep: Iterable[str], close: Callable[[str, str], str]
+    people: Iterable[RosterRow], hashed: Callable[[str], bytes], keep: Iterable[str], close: Callable[[str, str], str]
 ) -> Iterator[RosterEntry]:
     """What is stored of each person. Building the JSON by hand takes a third of the time."""
     keys = [f"{encode_basestring(name)}:" for name in keep]
@@ -184,7 +184,7 @@ class RosterSurvey:
     unreadable_at: list[int] = field(default_factory=list)
 
 
-def survey(people: Iterable[Person], source: RosterSource) -> RosterSurvey:
+def survey(people: Iterable[RosterRow], source: RosterSource) -> RosterSurvey:
     """Read every row as a lookup would, and store nothing."""
     reader = RecordReader(source.record)
     meanings = {word: meaning for meaning, words in source.record.status.items() for word in words}

@@ -321,24 +321,24 @@ def _has_more(kind: str, known: Collection[str]) -> bool:
     return kind == LeafKind.REHASH or (kind == LeafKind.RETENTION and LeafKind.REQUEST in known)
 
 
-class _Place(NamedTuple):
+class _LeafPlace(NamedTuple):
     number: int
     due_at: datetime | None
 
 
-def _sealed(connection: Connection, subjects: Collection[str]) -> Mapping[str, Mapping[str, _Place]]:
+def _sealed(connection: Connection, subjects: Collection[str]) -> Mapping[str, Mapping[str, _LeafPlace]]:
     """The leaf of each kind about each of these rows that counts: the first one, unless `_has_more`."""
     sql = f"""
         SELECT r.subject, l.kind, l.number, l.due_at FROM {dialect_of(connection).rowset("subject text")}
         JOIN jurat_leaves l ON l.subject = r.subject ORDER BY l.number"""
-    found: dict[str, dict[str, _Place]] = defaultdict(dict)
+    found: dict[str, dict[str, _LeafPlace]] = defaultdict(dict)
     for row in connection.execute(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])}):
-        known, place = found[row[0]], _Place(row[2], moment(row[3]))
+        known, place = found[row[0]], _LeafPlace(row[2], moment(row[3]))
         known[row[1]] = place if _has_more(row[1], known) else known.get(row[1], place)
     return found
 
 
-def _due(known: Mapping[str, _Place]) -> tuple[str, datetime | None] | None:
+def _due(known: Mapping[str, _LeafPlace]) -> tuple[str, datetime | None] | None:
     """The kind of a row, and from when on it may be purged, by its leaf or by that of its retention; None if it is not
     in the history.
     """

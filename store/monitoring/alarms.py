@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Severity(StrEnum):
+class AlarmSeverity(StrEnum):
     """Whether someone is called at once, or looks at it in working hours."""
 
     PAGE = "page"
@@ -43,7 +43,7 @@ class Alarm(StrEnum):
 
 _PAGES = frozenset(list(Alarm)[: list(Alarm).index(Alarm.SOURCE_BROKEN)])
 
-SEVERITY: Final[Mapping[Alarm, Severity]] = {
-    alarm: Severity.PAGE if alarm in _PAGES else Severity.TICKET for alarm in Alarm
+SEVERITY: Final[Mapping[Alarm, AlarmSeverity]] = {
+    alarm: AlarmSeverity.PAGE if alarm in _PAGES else AlarmSeverity.TICKET for alarm in Alarm
 }
 """Someone is called for all that loses answers, or will."""

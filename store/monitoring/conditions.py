@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jurat.vocabulary import Reason
-from store.monitoring.alarms import SEVERITY, Alarm, Severity
+from store.monitoring.alarms import SEVERITY, Alarm, AlarmSeverity
 from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, Observation, SourceReading, SourceState
 from store.restored import REASON as RESTORE
 from store.schema.status import PROBLEMS
@@ -48,7 +48,7 @@ LATE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Condition:
     """A condition that holds: what was found, and what to do about it. `source` is "" where it concerns no one.
 
     Each is a `Sentence`, but for what a database's driver says.
@@ -60,7 +60,7 @@ class Finding:
     source: str = ""
 
     @property
-    def severity(self) -> Severity:
+    def severity(self) -> AlarmSeverity:
         return SEVERITY[self.alarm]
 
     @property
@@ -68,19 +68,19 @@ class Finding:
         return f"docs/runbooks/{self.alarm}.md"
 
 
-def away(found: str, advice: str) -> Finding:
+def away(found: str, advice: str) -> Condition:
     """The finding where the database does not answer."""
-    return Finding(Alarm.DATABASE_AWAY, found, advice)
+    return Condition(Alarm.DATABASE_AWAY, found, advice)
 
 
-def findings(seen: Observation) -> list[Finding]:
+def findings(seen: Observation) -> list[Condition]:
     """The conditions that hold, in the order of `Alarm`: the gravest first."""
     return sorted(_of(seen), key=lambda finding: (list(Alarm).index(finding.alarm), finding.source))
 
 
-def _of(seen: Observation) -> Iterator[Finding]:
+def _of(seen: Observation) -> Iterator[Condition]:
     if not seen.writable:
-        yield Finding(
+        yield Condition(
             Alarm.DATABASE_READ_ONLY,
             _("the database takes no writes: no answer can be confirmed and no verdict be written"),
             _(
@@ -89,7 +89,7 @@ def _of(seen: Observation) -> Iterator[Finding]:
             ),
         )
     if seen.fleet is None:
-        yield Finding(Alarm.SCHEMA_UNUSABLE, *PROBLEMS[seen.schema])
+        yield Condition(Alarm.SCHEMA_UNUSABLE, *PROBLEMS[seen.schema])
         return
     if not seen.writable:
         return  # the rest would only follow from it: no worker can say that it runs
@@ -105,7 +105,7 @@ def _of(seen: Observation) -> Iterator[Finding]:
     yield from _copies(fleet)
 
 
-def _workers(fleet: FleetReading) -> Iterator[Finding]:
+def _workers(fleet: FleetReading) -> Iterator[Condition]:
     live = fleet.live
     leases = fleet.upkeep.get("leases")
     if not live:
@@ -114,7 +114,7 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
         if any(worker.live for worker in fleet.workers):
             found = _("all workers are stopping, with %(checks)s waiting", **given)
         advice = _("start workers (`bin/jurat worker`), and read the end of their logs")
-        yield Finding(Alarm.NOBODY_WORKS, found, advice)
+        yield Condition(Alarm.NOBODY_WORKS, found, advice)
     elif leases is not None and leases > STUCK:
         found = ngettext(
             "%(count)s live worker, but nobody has looked after the leases for %(time)s",
@@ -122,17 +122,17 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
             len(live), time=_time(leases),
         )  # fmt: skip
         advice = _("read the workers' logs, and restart them one after the other")
-        yield Finding(Alarm.NOBODY_WORKS, found, advice)
+        yield Condition(Alarm.NOBODY_WORKS, found, advice)
     elif any(source.pause_reason == RESTORE and source.stopped for source in fleet.sources):
         found = _("a backup was restored, and nothing is looked up until someone confirms it")
         advice = _("do all erasures since then again, and run `bin/jurat db restored --confirm`")
-        yield Finding(Alarm.NOBODY_WORKS, found, advice)
+        yield Condition(Alarm.NOBODY_WORKS, found, advice)
     versions = {worker.version for worker in live}
     if len(versions) > 1:
         names = ", ".join(sorted(versions)[:5])
         found = _("workers of %(count)s versions run: %(names)s", count=len(versions), names=names)
         advice = _("finish the update: restart those that `bin/jurat fleet` shows with the older version")
-        yield Finding(Alarm.VERSIONS_MIXED, found, advice)
+        yield Condition(Alarm.VERSIONS_MIXED, found, advice)
     if behind := fleet.behind:
         found = ngettext(
             "version %(version)s of the configuration is not taken by %(behind)s of %(count)s worker",
@@ -143,14 +143,14 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
             "read the log of %(name)s; update workers that cannot read it, or apply the one before",
             name=behind[0].name,
         )
-        yield Finding(Alarm.CONFIG_NOT_TAKEN, found, advice)
+        yield Condition(Alarm.CONFIG_NOT_TAKEN, found, advice)
     if fleet.vanished >= VANISHED:
         found = _("%(count)s workers ended in the last hour without a goodbye", count=fleet.vanished)
         advice = _("read the end of their logs; exit code 70 means that they hung, 137 that they were killed")
-        yield Finding(Alarm.WORKERS_RESTART, found, advice)
+        yield Condition(Alarm.WORKERS_RESTART, found, advice)
 
 
-def _slots(fleet: FleetReading) -> Iterator[Finding]:
+def _slots(fleet: FleetReading) -> Iterator[Condition]:
     asked = [source for source in fleet.sources if _is_looked_up(source)]
     late = any((source.oldest_due_age or 0) > PROMPT and source.wanted for source in asked)
     wanted = sum(source.wanted for source in asked)
@@ -160,7 +160,7 @@ def _slots(fleet: FleetReading) -> Iterator[Finding]:
             "%(wanted)s lookups at once could be used, and all workers together have %(count)s slots",
             fleet.slots, wanted=wanted,
         )  # fmt: skip
-        yield Finding(Alarm.BACKLOG_GROWS, found, _("start more workers, or give them more slots"))
+        yield Condition(Alarm.BACKLOG_GROWS, found, _("start more workers, or give them more slots"))
 
 
 def _is_looked_up(source: SourceReading) -> bool:
@@ -168,7 +168,7 @@ def _is_looked_up(source: SourceReading) -> bool:
     return source.workers > 0 and not source.key_missing
 
 
-def _keys(fleet: FleetReading) -> Iterator[Finding]:
+def _keys(fleet: FleetReading) -> Iterator[Condition]:
     for (source, key), count in sorted(fleet.missing.items()):
         elsewhere = fleet.keys[key].workers if key in fleet.keys else 0
         if key == NO_KEY:
@@ -189,17 +189,17 @@ def _keys(fleet: FleetReading) -> Iterator[Finding]:
             "%(todo)s; their deadlines are extended, and after a day they end undetermined (answer_unreadable)",
             todo=todo,
         )
-        yield Finding(Alarm.KEY_MISSING, found, advice, source)
+        yield Condition(Alarm.KEY_MISSING, found, advice, source)
 
 
-def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
+def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Condition]:
     name, live = source.name, bool(fleet.live)
     unserved = not source.workers and source.unsettled > 0
     broken = source.state is SourceState.BROKEN
     if live and unserved:
         found = _("no live worker serves this source, with %(checks)s waiting", checks=_checks(source.unsettled))
         advice = _("start a worker that serves it (`bin/jurat fleet`) and has its hash keys (`bin/jurat keys status`)")
-        yield Finding(Alarm.SOURCE_UNSERVED, found, advice, name)
+        yield Condition(Alarm.SOURCE_UNSERVED, found, advice, name)
     ends_soon = source.next_deadline is not None and source.next_deadline < DEADLINE and not source.stopped
     if (broken or unserved) and ends_soon:
         left = _time(max(0.0, source.next_deadline or 0))
@@ -208,12 +208,12 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
         else:
             found = _("no worker serves it, and the next deadline is in %(time)s", time=left)
         advice = _("get it to answer, or pause it (`bin/jurat sources pause`): deadlines do not run during a pause")
-        yield Finding(Alarm.DEADLINES_AHEAD, found, advice, name)
+        yield Condition(Alarm.DEADLINES_AHEAD, found, advice, name)
     if _is_stuck(source):
         waited = _time(source.oldest_due_age or 0)
         found = _("a check has been due for %(time)s, and none is looked up", time=waited)
         advice = _("read the logs of the workers that serve it, and restart them")
-        yield Finding(Alarm.CHECKS_STUCK, found, advice, name)
+        yield Condition(Alarm.CHECKS_STUCK, found, advice, name)
     if broken:
         failures = ngettext("%(count)s failure", "%(count)s failures", source.failures)
         given = {"time": _time(source.broken_age or 0), "failures": failures}
@@ -223,12 +223,12 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
                 "broken for %(time)s: %(failures)s in a row, the last %(reason)s", **given, reason=source.last_failure
             )
         advice = _("run `bin/jurat sources test %(source)s --live`", source=name)
-        yield Finding(Alarm.SOURCE_BROKEN, found, advice, name)
+        yield Condition(Alarm.SOURCE_BROKEN, found, advice, name)
     if refusal := _refusal(source):
-        yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
+        yield Condition(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
 
 
-def _results(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
+def _results(fleet: FleetReading, source: SourceReading) -> Iterator[Condition]:
     name, live = source.name, bool(fleet.live)
     if source.suspect_age is not None:
         found = _(
@@ -241,14 +241,14 @@ def _results(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
             "see whether its answers have changed; if they are right, run `bin/jurat sources trust %(source)s`",
             source=name,
         )
-        yield Finding(Alarm.SOURCE_SUSPECT, found, advice, name)
+        yield Condition(Alarm.SOURCE_SUSPECT, found, advice, name)
     if live and source.used is not None and source.used > NEARLY:
         found = _("%(share)s of today's requests are used", share=float(source.used))
-        yield Finding(Alarm.DAY_NEARLY_USED, found, _("ask the provider for more, or add another source"), name)
+        yield Condition(Alarm.DAY_NEARLY_USED, found, _("ask the provider for more, or add another source"), name)
     if live and _is_looked_up(source) and source.state is SourceState.OPEN and (source.wait or 0) > LONGEST_WAIT:
         found = _("a new check waits about %(time)s", time=_time(source.wait or 0))
         advice = _("raise the source's limits if its provider allows that; more workers do not help a limited source")
-        yield Finding(Alarm.BACKLOG_GROWS, found, advice, name)
+        yield Condition(Alarm.BACKLOG_GROWS, found, advice, name)
 
 
 def _is_stuck(source: SourceReading) -> bool:
@@ -276,7 +276,7 @@ def _refusal(source: SourceReading) -> tuple[Sentence, Sentence] | None:
     return None
 
 
-def _upkeep(fleet: FleetReading) -> Iterator[Finding]:
+def _upkeep(fleet: FleetReading) -> Iterator[Condition]:
     if not fleet.live:
         return
     for task, every in EVERY.items():
@@ -290,10 +290,10 @@ def _upkeep(fleet: FleetReading) -> Iterator[Finding]:
         )
         if task == "figures":
             found = _("%(found)s: what waits is not counted, and platforms poll less often", found=found)
-        yield Finding(Alarm.UPKEEP_LATE, found, _("read the workers' logs: one of them says why it fails"))
+        yield Condition(Alarm.UPKEEP_LATE, found, _("read the workers' logs: one of them says why it fails"))
 
 
-def _people(fleet: FleetReading) -> Iterator[Finding]:
+def _people(fleet: FleetReading) -> Iterator[Condition]:
     for kind, requests in fleet.requests.items():
         if requests.age > REQUEST:
             found = ngettext(
@@ -302,7 +302,7 @@ def _people(fleet: FleetReading) -> Iterator[Finding]:
                 requests.count, kind=kind, time=_time(requests.age),
             )  # fmt: skip
             advice = _("read the workers' logs for `request`; if there is nothing, look for who holds a row")
-            yield Finding(Alarm.REQUESTS_STUCK, found, advice)
+            yield Condition(Alarm.REQUESTS_STUCK, found, advice)
     if fleet.reviews.age > LATE * EVERY["reviews"]:
         found = ngettext(
             "%(count)s review overdue, the oldest for %(time)s",
@@ -312,7 +312,7 @@ def _people(fleet: FleetReading) -> Iterator[Finding]:
         advice = _(
             "upkeep ends them: read the workers' logs, and see in pg_stat_activity who holds a participant's row"
         )
-        yield Finding(Alarm.REVIEWS_OVERDUE, found, advice)
+        yield Condition(Alarm.REVIEWS_OVERDUE, found, advice)
 
 
 def _time(seconds: float) -> Sentence:
@@ -330,13 +330,13 @@ def _checks(count: int) -> Sentence:
     return ngettext("%(count)s check", "%(count)s checks", count)
 
 
-def _copies(fleet: FleetReading) -> Iterator[Finding]:
+def _copies(fleet: FleetReading) -> Iterator[Condition]:
     if fleet.backup_age is not None and fleet.backup_age > BACKUP:
         found = _("the last backup was noted %(time)s ago", time=_time(fleet.backup_age))
-        yield Finding(Alarm.BACKUP_OLD, found, _("look at the backup job; it ends with `bin/jurat backup note`"))
+        yield Condition(Alarm.BACKUP_OLD, found, _("look at the backup job; it ends with `bin/jurat backup note`"))
     if fleet.keys_age is not None and fleet.keys_age > VERIFIED:
         found = _("the stored copies of the keys were checked %(time)s ago", time=_time(fleet.keys_age))
-        yield Finding(Alarm.KEYS_UNVERIFIED, found, _("run `bin/jurat keys check` on the copies"))
+        yield Condition(Alarm.KEYS_UNVERIFIED, found, _("run `bin/jurat keys check` on the copies"))
     if (left := fleet.seal_key_left) is not None and left < NOTICE:
         due = _("the key that platforms seal with is due to be replaced, and already they take no answers with it")
         if left > 0:
@@ -344,4 +344,4 @@ def _copies(fleet: FleetReading) -> Iterator[Finding]:
                 "the key that platforms seal with is due to be replaced, and in %(time)s they take no answers with it",
                 time=_time(left),
             )
-        yield Finding(Alarm.SEAL_KEY_DUE, due, _("run `bin/jurat keys rotate`"))
+        yield Condition(Alarm.SEAL_KEY_DUE, due, _("run `bin/jurat keys rotate`"))

@@ -54,7 +54,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingChecks:
     """How many of a consultation's checks wait for a source and for a person; `or_more` says that there may be more."""
 
     checks: int = 0
@@ -77,7 +77,7 @@ class ConsultationCounts:
             participants = connection.execute(text(_PARTICIPANTS), given).all()
         return Counts(tuple(Answers(*row) for row in answers), {row[0]: row[1] for row in participants})
 
-    def waiting(self, sources: Mapping[str, Iterable[str]]) -> dict[str, Waiting]:
+    def waiting(self, sources: Mapping[str, Iterable[str]]) -> dict[str, WaitingChecks]:
         """What waits of each consultation, at these of its sources."""
         queues = [
             {"consultation": name, "source": source, "priority": priority}
@@ -89,10 +89,12 @@ class ConsultationCounts:
             rows = connection.execute(text(_waiting(self._dialect)), {"rows": rows_json(queues)}).all()
             reviews: dict[str, int] = {row[0]: row[1] for row in connection.execute(text(_REVIEWS))}
         many = sum(reviews.values()) >= MOST_WAITING
-        found = {name: Waiting(reviews=reviews.get(name, 0), or_more=many) for name in sources}
+        found = {name: WaitingChecks(reviews=reviews.get(name, 0), or_more=many) for name in sources}
         for name, checks in rows:
             so_far = found[name]
-            found[name] = Waiting(so_far.checks + checks, so_far.reviews, so_far.or_more or checks >= MOST_WAITING)
+            found[name] = WaitingChecks(
+                so_far.checks + checks, so_far.reviews, so_far.or_more or checks >= MOST_WAITING
+            )
         return found
 
 

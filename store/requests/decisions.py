@@ -48,7 +48,7 @@ class Opinion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Check:
+class _CheckToDecide:
     """A check whose participant's access row is ours."""
 
     id: UUID
@@ -57,7 +57,7 @@ class _Check:
     state: State
 
 
-class _Verdict(NamedTuple):
+class _LastVerdict(NamedTuple):
     """The last revision."""
 
     revision: int
@@ -196,7 +196,7 @@ def agrees(others: Sequence[Opinion], own: Opinion) -> bool:
     )
 
 
-def _take(connection: Connection, access: AccessRows, request: Request) -> _Check:
+def _take(connection: Connection, access: AccessRows, request: Request) -> _CheckToDecide:
     """The check that a request is about; locks the participant's access row."""
     check = request.check_id
     if check is None:
@@ -209,17 +209,17 @@ def _take(connection: Connection, access: AccessRows, request: Request) -> _Chec
     return found
 
 
-def _find(connection: Connection, check: UUID) -> _Check:
+def _find(connection: Connection, check: UUID) -> _CheckToDecide:
     columns = "consultation, participant, question, state"
     sql = f"SELECT {columns} FROM jurat_checks WHERE id = {dialect_of(connection).uuid()}"
     row = connection.execute(text(sql), {"id": str(check)}).first()
     if row is None:
         raise WrongReview(f"there is no check {check}")
-    return _Check(check, (row[0], row[1]), row[2], State(row[3]))
+    return _CheckToDecide(check, (row[0], row[1]), row[2], State(row[3]))
 
 
 def _open_review(
-    connection: Connection, access: AccessRows, check: _Check, request: Request, action: str, how: str
+    connection: Connection, access: AccessRows, check: _CheckToDecide, request: Request, action: str, how: str
 ) -> None:
     dialect = dialect_of(connection)
     applied = access.newest(connection)
@@ -244,14 +244,14 @@ def _open_review(
     add_audit_row(connection, request.by_whom, action, str(check.id), detail)
 
 
-def _last(connection: Connection, check: UUID) -> _Verdict:
+def _last(connection: Connection, check: UUID) -> _LastVerdict:
     sql = f"""
         SELECT revision, outcome, reason, decided_by FROM jurat_verdicts
         WHERE check_id = {dialect_of(connection).uuid()} ORDER BY revision DESC LIMIT 1"""
-    return _Verdict(*connection.execute(text(sql), {"id": str(check)}).one())
+    return _LastVerdict(*connection.execute(text(sql), {"id": str(check)}).one())
 
 
-def _why_not(connection: Connection, check: _Check, wanted: State) -> str:
+def _why_not(connection: Connection, check: _CheckToDecide, wanted: State) -> str:
     match check.state:
         case State.SETTLED:
             last = _last(connection, check.id)

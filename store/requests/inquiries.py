@@ -61,7 +61,7 @@ class Inquiry:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class InquiryState:
     """Where an inquiry is: it waits for a worker, it has `begun`, or this came of it."""
 
     begun: bool = False
@@ -102,7 +102,7 @@ def ask(engine: Engine, seal: SealOf, source: str, asked: Mapping[str, Any], who
     return inquiry
 
 
-def read(engine: Engine, inquiry: Inquiry) -> State | None:
+def read(engine: Engine, inquiry: Inquiry) -> InquiryState | None:
     """What came of it, which is erased with that; None once its time is over."""
     dialect = dialect_of(engine)
     sql = f"""
@@ -114,13 +114,13 @@ def read(engine: Engine, inquiry: Inquiry) -> State | None:
         if row is None:
             return None
         if row[1] is None:
-            return State(begun=row[0] is not None)
+            return InquiryState(begun=row[0] is not None)
         try:
             found = json.loads(SealedBox(inquiry.key).decrypt(bytes(row[1])))
         except (CryptoError, ValueError):
             return None
         connection.execute(text(erase), {"id": str(inquiry.id)})
-    return State(begun=True, found=found)
+    return InquiryState(begun=True, found=found)
 
 
 class Inquiries:

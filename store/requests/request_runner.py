@@ -144,7 +144,7 @@ class Requests:
             raise failure
         return done
 
-    def _next(self, lane: _Lane) -> _Waiting | None:
+    def _next(self, lane: _Lane) -> _WaitingRequest | None:
         """The next request of a lane with no earlier one waiting about the same; None at the lane's end."""
         while True:
             while lane.page:
@@ -158,7 +158,7 @@ class Requests:
             given = {"at": lane.after[0], "id": lane.after[1], "limit": PAGE}
             with self._engine.begin() as connection:
                 rows = connection.execute(text(_page(self._dialect, lane.kinds, lane.keys)), given).all()
-            lane.page.extend(_Waiting(str(row[0]), row[1], _about(*row[2:]), *row[3:]) for row in rows)
+            lane.page.extend(_WaitingRequest(str(row[0]), row[1], _about(*row[2:]), *row[3:]) for row in rows)
             if not rows:
                 return None
 
@@ -210,7 +210,7 @@ class Requests:
         newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
         return self._access.newest(connection).version == (newest or 0)
 
-    def _apply_one(self, found: _Waiting, patience: int) -> bool:
+    def _apply_one(self, found: _WaitingRequest, patience: int) -> bool:
         """Deal with a waiting request; false where it waits no more, another worker has it, or an earlier one about its
         participants waits.
 
@@ -256,7 +256,7 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _WaitingRequest:
     """A request in the queue. `about` is the check and the participants that it is about."""
 
     id: str
@@ -277,7 +277,7 @@ class _Lane:
     keys: tuple[str, ...] = ()
     after: tuple[str, str] = ("", _FIRST)
     patience: int = PATIENCE_MS
-    page: deque[_Waiting] = field(default_factory=deque)
+    page: deque[_WaitingRequest] = field(default_factory=deque)
     waits: set[tuple[str, str]] = field(default_factory=set, repr=False)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 
-class Role(StrEnum):
+class DatabaseRole(StrEnum):
     """A PostgreSQL role without login; users who log in are granted one."""
 
     PLATFORM = "jurat_platform"
@@ -23,14 +23,14 @@ class Role(StrEnum):
     SEALER = "jurat_sealer"
 
 
-ABOUT: Mapping[Role, str] = {
-    Role.PLATFORM: "a web platform: confirms answers, polls their verdicts",
-    Role.ACCOUNTS: "the platform's second login: moves a participant to another id, or erases one",
-    Role.WORKER: "the workers: look up, write verdicts, keep the tables in order",
-    Role.REVIEWER: "who decides what no source could, and opens settled checks again",
-    Role.ADMIN: "who applies configurations and imports zones, codes and address bases",
-    Role.READER: "who watches: verdicts, sources and figures, and no answers",
-    Role.SEALER: "who seals the history, and has the key for that",
+ABOUT: Mapping[DatabaseRole, str] = {
+    DatabaseRole.PLATFORM: "a web platform: confirms answers, polls their verdicts",
+    DatabaseRole.ACCOUNTS: "the platform's second login: moves a participant to another id, or erases one",
+    DatabaseRole.WORKER: "the workers: look up, write verdicts, keep the tables in order",
+    DatabaseRole.REVIEWER: "who decides what no source could, and opens settled checks again",
+    DatabaseRole.ADMIN: "who applies configurations and imports zones, codes and address bases",
+    DatabaseRole.READER: "who watches: verdicts, sources and figures, and no answers",
+    DatabaseRole.SEALER: "who seals the history, and has the key for that",
 }
 
 _SEEN = (
@@ -63,229 +63,242 @@ _VERDICT = (
 _NOTED = "id, at, actor, action, subject, detail"
 """All columns but `login`, whose default says who wrote the row."""
 
-_READS = dict.fromkeys((Role.WORKER, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT")
-_WATCHED = dict.fromkeys((Role.ADMIN, Role.READER), "SELECT")
-_DATASET = {Role.WORKER: "SELECT", Role.REVIEWER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"}
+_READS = dict.fromkeys((DatabaseRole.WORKER, DatabaseRole.REVIEWER, DatabaseRole.ADMIN, DatabaseRole.READER), "SELECT")
+_WATCHED = dict.fromkeys((DatabaseRole.ADMIN, DatabaseRole.READER), "SELECT")
+_DATASET = {
+    DatabaseRole.WORKER: "SELECT",
+    DatabaseRole.REVIEWER: "SELECT",
+    DatabaseRole.ADMIN: "SELECT, INSERT, DELETE",
+}
 
-RIGHTS: Mapping[str, Mapping[Role, str]] = {
+RIGHTS: Mapping[str, Mapping[DatabaseRole, str]] = {
     "jurat_checks": {
-        Role.PLATFORM: (
+        DatabaseRole.PLATFORM: (
             "INSERT (id, consultation, participant, question, round, priority, answer, answer_key, reply_key, "
             "traceparent, source, due_at, submitted_at, deadline_at), "
             "SELECT (id, consultation, participant, question, round, state, source, candidates, candidates_until)"
         ),
-        Role.WORKER: (
+        DatabaseRole.WORKER: (
             f"SELECT, UPDATE (state, source, due_at, fence, lookups, lost_leases, deadline_at, settled_at, stood_s, "
             f"leaning, {_ERASED}), DELETE"
         ),
-        Role.REVIEWER: f"SELECT ({_SEEN}, answer), UPDATE (state, fence, answer, settled_at)",
-        Role.ADMIN: f"SELECT ({_SEEN}), UPDATE (state, due_at, deadline_at, settled_at, stood_s, {_ERASED})",
-        Role.READER: f"SELECT ({_SEEN})",
-        Role.SEALER: "SELECT (id, consultation, participant, question, round)",
+        DatabaseRole.REVIEWER: f"SELECT ({_SEEN}, answer), UPDATE (state, fence, answer, settled_at)",
+        DatabaseRole.ADMIN: f"SELECT ({_SEEN}), UPDATE (state, due_at, deadline_at, settled_at, stood_s, {_ERASED})",
+        DatabaseRole.READER: f"SELECT ({_SEEN})",
+        DatabaseRole.SEALER: "SELECT (id, consultation, participant, question, round)",
     },
     "jurat_verdicts": {
-        Role.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
-        Role.WORKER: f"SELECT, INSERT ({_VERDICT}), UPDATE (retain_until), DELETE",
-        Role.REVIEWER: f"SELECT, INSERT ({_VERDICT})",
-        Role.ADMIN: "SELECT",
-        Role.READER: "SELECT",
-        Role.SEALER: "SELECT",
+        DatabaseRole.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
+        DatabaseRole.WORKER: f"SELECT, INSERT ({_VERDICT}), UPDATE (retain_until), DELETE",
+        DatabaseRole.REVIEWER: f"SELECT, INSERT ({_VERDICT})",
+        DatabaseRole.ADMIN: "SELECT",
+        DatabaseRole.READER: "SELECT",
+        DatabaseRole.SEALER: "SELECT",
     },
-    "jurat_attempts": {**_READS, Role.WORKER: "SELECT, INSERT, DELETE"},
+    "jurat_attempts": {**_READS, DatabaseRole.WORKER: "SELECT, INSERT, DELETE"},
     "jurat_access": {
-        Role.PLATFORM: "SELECT",
-        Role.WORKER: f"{_ADDS_UP_AND_RENAMES}, DELETE",
-        Role.REVIEWER: _ADDS_UP,
-        Role.ADMIN: _ADDS_UP_AND_RENAMES,
-        Role.READER: "SELECT",
+        DatabaseRole.PLATFORM: "SELECT",
+        DatabaseRole.WORKER: f"{_ADDS_UP_AND_RENAMES}, DELETE",
+        DatabaseRole.REVIEWER: _ADDS_UP,
+        DatabaseRole.ADMIN: _ADDS_UP_AND_RENAMES,
+        DatabaseRole.READER: "SELECT",
     },
     "jurat_questions": {
         **_READS,
-        Role.PLATFORM: "SELECT",
-        Role.ACCOUNTS: "SELECT (consultation)",
-        Role.ADMIN: "SELECT, INSERT, DELETE",
+        DatabaseRole.PLATFORM: "SELECT",
+        DatabaseRole.ACCOUNTS: "SELECT (consultation)",
+        DatabaseRole.ADMIN: "SELECT, INSERT, DELETE",
     },
     "jurat_sources": {
         **_READS,
-        Role.WORKER: (
+        DatabaseRole.WORKER: (
             "SELECT, UPDATE (paused_until, pause_reason, next_start_at, last_success_at, last_failure_at, "
             "last_failure, waiting, oldest_due_at, poll_ms, figures_at, failures, opened_at, probe_at, day, used, "
             "served, served_s, wait_s, due, lookup_s, most_slots, closed_until, day_used, suspect_since, "
             "suspect_reason, suspect_share, usual_share, drift, shadow)"
         ),
-        Role.REVIEWER: f"SELECT, UPDATE ({_PAYS})",
-        Role.ADMIN: "SELECT, INSERT (name), "
+        DatabaseRole.REVIEWER: f"SELECT, UPDATE ({_PAYS})",
+        DatabaseRole.ADMIN: "SELECT, INSERT (name), "
         f"UPDATE (paused_until, pause_reason, suspect_since, drift, shadow, {_PAYS})",
     },
     "jurat_outcomes": {
         **_READS,
-        Role.WORKER: "SELECT, INSERT, UPDATE (results), DELETE",
-        Role.ADMIN: "SELECT, DELETE",
+        DatabaseRole.WORKER: "SELECT, INSERT, UPDATE (results), DELETE",
+        DatabaseRole.ADMIN: "SELECT, DELETE",
     },
     "jurat_pauses": {
         **_READS,
-        Role.WORKER: "SELECT, INSERT, UPDATE (until, reason, by_whom), DELETE",
-        Role.ADMIN: "SELECT, INSERT, UPDATE (until, reason, by_whom)",
+        DatabaseRole.WORKER: "SELECT, INSERT, UPDATE (until, reason, by_whom), DELETE",
+        DatabaseRole.ADMIN: "SELECT, INSERT, UPDATE (until, reason, by_whom)",
     },
     "jurat_reviews": {
-        Role.WORKER: f"{_REVIEWS}, DELETE",
-        Role.REVIEWER: _REVIEWS,
-        Role.ADMIN: f"SELECT ({_REVIEWED}), UPDATE (decided_at, evidence, places)",
-        Role.READER: f"SELECT ({_REVIEWED})",
+        DatabaseRole.WORKER: f"{_REVIEWS}, DELETE",
+        DatabaseRole.REVIEWER: _REVIEWS,
+        DatabaseRole.ADMIN: f"SELECT ({_REVIEWED}), UPDATE (decided_at, evidence, places)",
+        DatabaseRole.READER: f"SELECT ({_REVIEWED})",
     },
     "jurat_requests": {
-        Role.PLATFORM: (
+        DatabaseRole.PLATFORM: (
             "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused, apply_from)"
         ),
-        Role.ACCOUNTS: "SELECT (id, kind, applied_at, refused, apply_from)",
-        Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
-        Role.REVIEWER: (
+        DatabaseRole.ACCOUNTS: "SELECT (id, kind, applied_at, refused, apply_from)",
+        DatabaseRole.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
+        DatabaseRole.REVIEWER: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at, "
             "apply_from), UPDATE (note, note_key, applied_at, refused)"
         ),
-        Role.ADMIN: (
+        DatabaseRole.ADMIN: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, target, note, note_key, code_list, "
             f"expires_at, asked_at), UPDATE ({_DEALT_WITH})"
         ),
-        Role.READER: (
+        DatabaseRole.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
             "asked_at, applied_at, refused, code_list, expires_at, login, apply_from)"
         ),
-        Role.SEALER: (
+        DatabaseRole.SEALER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, by_whom, asked_at, "
             "applied_at, refused, code_list, expires_at, login)"
         ),
     },
     "jurat_inquiries": {
-        Role.WORKER: "SELECT, UPDATE (begun_at, answer, sealed), DELETE",
-        Role.ADMIN: (
+        DatabaseRole.WORKER: "SELECT, UPDATE (begun_at, answer, sealed), DELETE",
+        DatabaseRole.ADMIN: (
             "SELECT (id, by_whom, asked_at, begun_at, sealed), "
             "INSERT (id, source, by_whom, reader_key, answer, answer_key, asked_at), UPDATE (sealed)"
         ),
     },
-    "jurat_openings": {Role.WORKER: "SELECT, UPDATE (opened_at, sealed, refused), DELETE"},
-    "jurat_allowances": {**_READS, Role.ADMIN: f"SELECT, INSERT (login, {_ALLOWED}), UPDATE ({_ALLOWED})"},
-    "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
+    "jurat_openings": {DatabaseRole.WORKER: "SELECT, UPDATE (opened_at, sealed, refused), DELETE"},
+    "jurat_allowances": {**_READS, DatabaseRole.ADMIN: f"SELECT, INSERT (login, {_ALLOWED}), UPDATE ({_ALLOWED})"},
+    "jurat_criteria": {**_READS, DatabaseRole.PLATFORM: "SELECT", DatabaseRole.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_consultations": {
         **_READS,
-        Role.PLATFORM: "SELECT",
-        Role.WORKER: f"SELECT, UPDATE ({_ANSWERS})",
-        Role.ADMIN: f"SELECT, UPDATE (document, revision, published_by, published_at, {_ANSWERS}, applied_document)",
+        DatabaseRole.PLATFORM: "SELECT",
+        DatabaseRole.WORKER: f"SELECT, UPDATE ({_ANSWERS})",
+        DatabaseRole.ADMIN: "SELECT, UPDATE (document, revision, published_by, published_at, "
+        f"{_ANSWERS}, applied_document)",
     },
     "jurat_codes": {
-        Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
-        Role.ADMIN: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (fingerprint, revoked_at)",
-        Role.SEALER: "SELECT (list, fingerprint, redeemed_by, redeemed_at)",
+        DatabaseRole.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), "
+        "UPDATE (redeemed_by, redeemed_at)",
+        DatabaseRole.ADMIN: "SELECT, INSERT (list, fingerprint, created_at, expires_at), "
+        "UPDATE (fingerprint, revoked_at)",
+        DatabaseRole.SEALER: "SELECT (list, fingerprint, redeemed_by, redeemed_at)",
     },
     "jurat_claims": {
-        Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
-        Role.REVIEWER: "SELECT, UPDATE (holds)",
-        Role.ADMIN: (
+        DatabaseRole.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
+        DatabaseRole.REVIEWER: "SELECT, UPDATE (holds)",
+        DatabaseRole.ADMIN: (
             "SELECT (consultation, namespace, fingerprint, check_id, holds), UPDATE (participant, fingerprint)"
         ),
-        Role.SEALER: "SELECT (namespace, fingerprint, check_id)",
+        DatabaseRole.SEALER: "SELECT (namespace, fingerprint, check_id)",
     },
     "jurat_zones": {
         **_READS,
-        Role.ADMIN: (
+        DatabaseRole.ADMIN: (
             "SELECT, INSERT (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs, "
             "outline)"
         ),
     },
     "jurat_datasets": {
         **_READS,
-        Role.ADMIN: (
+        DatabaseRole.ADMIN: (
             "SELECT, INSERT (id, name, version, kind, language, digest, data_date, imported_by, imported_at, layout, "
             "key_id), UPDATE (state, addresses, houses, streets, people, left_out, imported_at)"
         ),
     },
     "jurat_dataset_streets": {
         **_DATASET,
-        Role.ADMIN: "SELECT, INSERT, UPDATE (west, south, east, north, numbers), DELETE",
+        DatabaseRole.ADMIN: "SELECT, INSERT, UPDATE (west, south, east, north, numbers), DELETE",
     },
-    "jurat_roster_entries": {Role.WORKER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
+    "jurat_roster_entries": {DatabaseRole.WORKER: "SELECT", DatabaseRole.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_dataset_houses": _DATASET,
     "jurat_dataset_words": _DATASET,
     "jurat_configs": {
         **_READS,
-        Role.ADMIN: "SELECT, INSERT (version, digest, document, applied_by, applied_at)",
-        Role.SEALER: "SELECT (version, digest, applied_by, applied_at, login)",
+        DatabaseRole.ADMIN: "SELECT, INSERT (version, digest, document, applied_by, applied_at)",
+        DatabaseRole.SEALER: "SELECT (version, digest, applied_by, applied_at, login)",
     },
     "jurat_audit": {
-        Role.WORKER: f"SELECT (at, action), INSERT ({_NOTED})",
-        Role.REVIEWER: f"INSERT ({_NOTED})",
-        Role.ADMIN: f"SELECT, INSERT ({_NOTED})",
-        Role.READER: "SELECT",
-        Role.SEALER: "SELECT",
+        DatabaseRole.WORKER: f"SELECT (at, action), INSERT ({_NOTED})",
+        DatabaseRole.REVIEWER: f"INSERT ({_NOTED})",
+        DatabaseRole.ADMIN: f"SELECT, INSERT ({_NOTED})",
+        DatabaseRole.READER: "SELECT",
+        DatabaseRole.SEALER: "SELECT",
     },
-    "jurat_history": {**_WATCHED, Role.WORKER: "SELECT", Role.SEALER: "SELECT, UPDATE (sealed_at)"},
+    "jurat_history": {**_WATCHED, DatabaseRole.WORKER: "SELECT", DatabaseRole.SEALER: "SELECT, UPDATE (sealed_at)"},
     "jurat_unsealed": {
-        **dict.fromkeys((Role.ADMIN, Role.READER, Role.WORKER), "SELECT (queued_at, kind, subject)"),
-        Role.SEALER: "SELECT, DELETE",
+        **dict.fromkeys(
+            (DatabaseRole.ADMIN, DatabaseRole.READER, DatabaseRole.WORKER), "SELECT (queued_at, kind, subject)"
+        ),
+        DatabaseRole.SEALER: "SELECT, DELETE",
     },
-    "jurat_leaves": {**_WATCHED, Role.SEALER: "SELECT, INSERT, UPDATE (fingerprint_salt)"},
-    "jurat_tree_heads": {**_WATCHED, Role.SEALER: "SELECT, INSERT"},
+    "jurat_leaves": {**_WATCHED, DatabaseRole.SEALER: "SELECT, INSERT, UPDATE (fingerprint_salt)"},
+    "jurat_tree_heads": {**_WATCHED, DatabaseRole.SEALER: "SELECT, INSERT"},
     "jurat_upkeep": {
-        Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)",
-        Role.ADMIN: "SELECT",
-        Role.READER: "SELECT",
+        DatabaseRole.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)",
+        DatabaseRole.ADMIN: "SELECT",
+        DatabaseRole.READER: "SELECT",
     },
     "jurat_workers": {
         **_READS,
-        Role.WORKER: (
+        DatabaseRole.WORKER: (
             "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, unseal_keys, ready, stopping), "
             "DELETE"
         ),
     },
     "jurat_seal_keys": {
         **_READS,
-        Role.PLATFORM: "SELECT",
-        Role.ADMIN: ("SELECT, INSERT (id, public_key, from_at, until_at, signature), UPDATE (retired_at)"),
+        DatabaseRole.PLATFORM: "SELECT",
+        DatabaseRole.ADMIN: ("SELECT, INSERT (id, public_key, from_at, until_at, signature), UPDATE (retired_at)"),
     },
-    "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
-    "jurat_contract": dict.fromkeys(Role, "SELECT"),
+    "jurat_missing_keys": {**_READS, DatabaseRole.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
+    "jurat_contract": dict.fromkeys(DatabaseRole, "SELECT"),
     "jurat_hash_key": {
         **_READS,
         # Who locks a row must have a right to change it: this column, which has one value, is no harm.
-        Role.WORKER: "SELECT, INSERT, UPDATE (one)",
-        Role.ADMIN: "SELECT, INSERT, UPDATE (one, key_id, used_since)",
+        DatabaseRole.WORKER: "SELECT, INSERT, UPDATE (one)",
+        DatabaseRole.ADMIN: "SELECT, INSERT, UPDATE (one, key_id, used_since)",
     },
-    "jurat_alembic_version": {**_READS, Role.SEALER: "SELECT"},
-    "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
-    "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),
-    "jurat_zone_outlines": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
-    "jurat_sealed_answers": dict.fromkeys((Role.WORKER, Role.ADMIN, Role.READER), "SELECT"),
-    "jurat_code_lists": dict.fromkeys((Role.ADMIN, Role.READER), "SELECT"),
+    "jurat_alembic_version": {**_READS, DatabaseRole.SEALER: "SELECT"},
+    "jurat_results": dict.fromkeys(
+        (DatabaseRole.PLATFORM, DatabaseRole.REVIEWER, DatabaseRole.ADMIN, DatabaseRole.READER), "SELECT"
+    ),
+    "jurat_review_queue": dict.fromkeys((DatabaseRole.REVIEWER, DatabaseRole.READER), "SELECT"),
+    "jurat_zone_outlines": dict.fromkeys(
+        (DatabaseRole.PLATFORM, DatabaseRole.REVIEWER, DatabaseRole.ADMIN, DatabaseRole.READER), "SELECT"
+    ),
+    "jurat_sealed_answers": dict.fromkeys((DatabaseRole.WORKER, DatabaseRole.ADMIN, DatabaseRole.READER), "SELECT"),
+    "jurat_code_lists": dict.fromkeys((DatabaseRole.ADMIN, DatabaseRole.READER), "SELECT"),
 }
 """What each role may do with each table and view, in the syntax of GRANT; nothing where it is not named."""
 
 OUR_OWN = ("jurat_take_turn", "jurat_add_version", "jurat_add_questions", "jurat_answer_consultations")
 """Functions that only our own programs call, outside the contract: workers and administrators publish with them."""
 
-CALLS: Mapping[str, frozenset[Role]] = {
-    "jurat_submit": frozenset({Role.PLATFORM}),
-    "jurat_contest": frozenset({Role.PLATFORM}),
-    "jurat_try_contest": frozenset({Role.PLATFORM}),
-    "jurat_decide": frozenset({Role.REVIEWER}),
-    "jurat_open_review": frozenset({Role.REVIEWER}),
-    "jurat_open_for_review": frozenset({Role.REVIEWER}),
-    "jurat_try_open_for_review": frozenset({Role.REVIEWER}),
-    "jurat_opened": frozenset({Role.REVIEWER}),
-    "jurat_reopen": frozenset({Role.REVIEWER}),
-    "jurat_revoke": frozenset({Role.REVIEWER}),
-    "jurat_restore": frozenset({Role.REVIEWER}),
-    "jurat_transfer": frozenset({Role.ACCOUNTS, Role.ADMIN}),
-    "jurat_erase": frozenset({Role.ACCOUNTS, Role.ADMIN}),
-    "jurat_try_ask": frozenset({Role.ACCOUNTS, Role.ADMIN}),
+CALLS: Mapping[str, frozenset[DatabaseRole]] = {
+    "jurat_submit": frozenset({DatabaseRole.PLATFORM}),
+    "jurat_contest": frozenset({DatabaseRole.PLATFORM}),
+    "jurat_try_contest": frozenset({DatabaseRole.PLATFORM}),
+    "jurat_decide": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_open_review": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_open_for_review": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_try_open_for_review": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_opened": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_reopen": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_revoke": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_restore": frozenset({DatabaseRole.REVIEWER}),
+    "jurat_transfer": frozenset({DatabaseRole.ACCOUNTS, DatabaseRole.ADMIN}),
+    "jurat_erase": frozenset({DatabaseRole.ACCOUNTS, DatabaseRole.ADMIN}),
+    "jurat_try_ask": frozenset({DatabaseRole.ACCOUNTS, DatabaseRole.ADMIN}),
     "jurat_ask": frozenset(),
     "jurat_ask_reviewer": frozenset(),
-    "jurat_add_codes": frozenset({Role.ADMIN}),
-    "jurat_try_add_codes": frozenset({Role.ADMIN}),
-    "jurat_check_consultation": frozenset({Role.PLATFORM}),
-    "jurat_publish_consultation": frozenset({Role.PLATFORM}),
-    "jurat_listen": frozenset({Role.ADMIN}),
-    "jurat_wanted_slots": frozenset({Role.ADMIN, Role.READER}),
-    **dict.fromkeys(OUR_OWN, frozenset({Role.WORKER, Role.ADMIN})),
+    "jurat_add_codes": frozenset({DatabaseRole.ADMIN}),
+    "jurat_try_add_codes": frozenset({DatabaseRole.ADMIN}),
+    "jurat_check_consultation": frozenset({DatabaseRole.PLATFORM}),
+    "jurat_publish_consultation": frozenset({DatabaseRole.PLATFORM}),
+    "jurat_listen": frozenset({DatabaseRole.ADMIN}),
+    "jurat_wanted_slots": frozenset({DatabaseRole.ADMIN, DatabaseRole.READER}),
+    **dict.fromkeys(OUR_OWN, frozenset({DatabaseRole.WORKER, DatabaseRole.ADMIN})),
     "jurat_show_submitted": frozenset(),
     "jurat_require_open": frozenset(),
     "jurat_refuse_change": frozenset(),
@@ -328,9 +341,9 @@ CALLS: Mapping[str, frozenset[Role]] = {
 """The roles that may call each function. Functions for triggers and for other functions have none."""
 
 OF_BEFORE = ("jurat_erase", "jurat_transfer", "jurat_try_ask")
-"""What `Role.PLATFORM` may call as well in databases of 0.3.0 and before. An upgrade neither gives nor takes that: the
-law demands erasures, so they end only when the owner of the tables revokes it. No migration may drop these functions,
-for that would."""
+"""What `DatabaseRole.PLATFORM` may call as well in databases of 0.3.0 and before. An upgrade neither gives nor takes
+that: the law demands erasures, so they end only when the owner of the tables revokes it. No migration may drop these
+functions, for that would."""
 
 FOR_ALL = (
     "jurat_is_name",
@@ -364,12 +377,12 @@ ANALYZED = ("jurat_roster_entries", "jurat_dataset_streets", "jurat_dataset_hous
 _ONE_RIGHT = re.compile(r"([A-Z]+)(?: \(([^)]*)\))?")
 
 
-def rights_of(role: Role, table: str) -> Mapping[str, frozenset[str] | None]:
+def rights_of(role: DatabaseRole, table: str) -> Mapping[str, frozenset[str] | None]:
     """The privileges of a role on a table or view, each with its columns; None means all columns."""
     found = _ONE_RIGHT.findall(RIGHTS[table].get(role, ""))
     return {privilege: frozenset(columns.split(", ")) if columns else None for privilege, columns in found}
 
 
-def asking_for(kind: str) -> frozenset[Role]:
+def asking_for(kind: str) -> frozenset[DatabaseRole]:
     """The roles that may store requests of a kind."""
     return CALLS[ASKS[kind]]

@@ -124,7 +124,7 @@ def upgrade(
                     sleep(rest)
         return
     with engine.connect() as turn, engine.connect() as connection:
-        statements = _Statements(engine, connection, say, clock, sleep)
+        statements = _MigrationStatements(engine, connection, say, clock, sleep)
         while (rest := statements.patiently(lambda: _take_turn(turn, statements, contract=contract))) is not None:
             if rest:
                 sleep(rest)
@@ -143,7 +143,7 @@ class _AtOnce:
         return _refuse_older(self.connection, following)
 
 
-def _take_turn(turn: Connection, statements: _Statements, *, contract: bool) -> float | None:
+def _take_turn(turn: Connection, statements: _MigrationStatements, *, contract: bool) -> float | None:
     """Do one step while no other upgrade does one. The transaction that holds the turn is idle meanwhile, and sees no
     snapshot: an index that is built beside it does not wait for it.
     """
@@ -155,7 +155,7 @@ def _take_turn(turn: Connection, statements: _Statements, *, contract: bool) -> 
         return _step(turn, statements, contract=contract)
 
 
-def _step(connection: Connection, statements: _AtOnce | _Statements, *, contract: bool) -> float | None:
+def _step(connection: Connection, statements: _AtOnce | _MigrationStatements, *, contract: bool) -> float | None:
     """Make a new schema, or go one step towards the newest. Returns the seconds until the next one, None at the end."""
     dialect, current, known = dialect_of(connection), revision_of(connection), known_revisions()
     config = script_config()
@@ -202,7 +202,7 @@ def _refuse_older(connection: Connection, following: Migration) -> bool:
 
 
 @dataclass(slots=True)
-class _Statements:
+class _MigrationStatements:
     """Runs statements of migrations on PostgreSQL, each in a transaction of its own, and again after a rest where a
     lock was held. The transaction that holds the turn has the process `process`.
     """

@@ -8,7 +8,7 @@ from functools import cache
 from sqlalchemy import Connection, text
 
 from store.dialects import dialect_of
-from store.schema.grants import ANALYZED, CALLS, FOR_ALL, OF_BEFORE, RIGHTS, Role
+from store.schema.grants import ANALYZED, CALLS, FOR_ALL, OF_BEFORE, RIGHTS, DatabaseRole
 
 _MAINTAINS = 170_000
 """The version of PostgreSQL since which analyzing has a right of its own."""
@@ -30,7 +30,7 @@ DO $$
 DECLARE
   name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['{"', '".join(Role)}'] LOOP
+  FOREACH name IN ARRAY ARRAY['{"', '".join(DatabaseRole)}'] LOOP
     CONTINUE WHEN to_regrole(name) IS NOT NULL;
     BEGIN
       EXECUTE format('CREATE ROLE %I NOLOGIN', name);
@@ -50,16 +50,16 @@ def granting() -> str:
     """SQL that makes missing roles, where the user may: they belong to the whole server. Then it gives each role that
     exists exactly its rights, and does nothing for users who do not own the tables.
     """
-    return "\n".join([_creating(), *map(_granting, Role)])
+    return "\n".join([_creating(), *map(_granting, DatabaseRole)])
 
 
-def _granting(role: Role) -> str:
+def _granting(role: DatabaseRole) -> str:
     lines = [f"REVOKE ALL ON {', '.join(RIGHTS)} FROM {role};"]
     lines += [f"GRANT {rights[role]} ON {table} TO {role};" for table, rights in RIGHTS.items() if role in rights]
-    if role is Role.ADMIN:
+    if role is DatabaseRole.ADMIN:
         maintain = f"GRANT MAINTAIN ON {', '.join(ANALYZED)} TO {role};"
         lines += [f"IF current_setting('server_version_num')::int >= {_MAINTAINS} THEN", f"  {maintain}", "END IF;"]
-    ours = [name for name in CALLS if role is not Role.PLATFORM or name not in OF_BEFORE]
+    ours = [name for name in CALLS if role is not DatabaseRole.PLATFORM or name not in OF_BEFORE]
     lines.append(f"REVOKE ALL ON FUNCTION {', '.join(ours)} FROM {role};")
     lines += [f"GRANT EXECUTE ON FUNCTION {name} TO {role};" for name, roles in CALLS.items() if role in roles]
     each = "\n  ".join(lines)
@@ -77,18 +77,18 @@ BEGIN
 END $$;"""
 
 
-def missing(connection: Connection) -> list[Role]:
+def missing(connection: Connection) -> list[DatabaseRole]:
     """The roles that a PostgreSQL server lacks; none on SQLite, which knows no roles."""
     if not dialect_of(connection).has_users:
         return []
-    return [role for role in Role if not connection.scalar(text("SELECT to_regrole(:role)"), {"role": role})]
+    return [role for role in DatabaseRole if not connection.scalar(text("SELECT to_regrole(:role)"), {"role": role})]
 
 
 def left_to_platforms(connection: Connection) -> list[str]:
-    """The functions of transfers and erasures that `Role.PLATFORM` may call until their owner revokes it."""
+    """The functions of transfers and erasures that `DatabaseRole.PLATFORM` may call until their owner revokes it."""
     if not dialect_of(connection).has_users:
         return []
-    return list(connection.scalars(text(_LEFT), {"names": list(OF_BEFORE), "role": Role.PLATFORM}))
+    return list(connection.scalars(text(_LEFT), {"names": list(OF_BEFORE), "role": DatabaseRole.PLATFORM}))
 
 
 _LEFT = """
@@ -96,11 +96,11 @@ _LEFT = """
     WHERE c.oid = 'jurat_checks'::regclass AND p.proname = ANY (:names) AND a.grantee = to_regrole(:role) ORDER BY 1"""
 
 
-def advice(roles: Sequence[Role]) -> str:
+def advice(roles: Sequence[DatabaseRole]) -> str:
     """What to do about missing `roles`, in a sentence."""
     made = "; ".join(f"CREATE ROLE {role} NOLOGIN" for role in roles)
     return (
-        f"the server lacks {len(roles)} of the {len(Role)} roles that separate rights, and this user may not create "
-        f"them. All works without them, for who owns the tables. To have them, an administrator of the server runs: "
-        f"{made}; and then you `bin/jurat db upgrade` again"
+        f"the server lacks {len(roles)} of the {len(DatabaseRole)} roles that separate rights, and this user may not "
+        "create them. All works without them, for who owns the tables. To have them, an administrator of the server "
+        f"runs: {made}; and then you `bin/jurat db upgrade` again"
     )

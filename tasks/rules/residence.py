@@ -66,7 +66,7 @@ class Residence(Finding):
 
 
 @dataclass(frozen=True, slots=True)
-class _Position:
+class _ZonePosition:
     """Where a place is: `inside` is None where the border crosses it; `distance` is in metres, never negative."""
 
     inside: bool | None
@@ -264,13 +264,13 @@ def _is_rival(other: Candidate, best: Candidate) -> bool:
     return other.name >= best.name - NEAR_TIE
 
 
-def _elsewhere(place: Place, own: _Position, zone: Zone, margins: Mapping[Level, float]) -> bool:
+def _elsewhere(place: Place, own: _ZonePosition, zone: Zone, margins: Mapping[Level, float]) -> bool:
     """Whether some house of a street may be on another side than the deciding address: unless the whole street, or its
     point if its extent is unknown, is clear of the border on the same side.
     """
     inside, distance = _locate(replace(place, number=None), zone)
     margin = margins.get(Level.STREET, DEFAULT_MARGIN_M[Level.STREET])
-    return _Position(inside, distance, margin).side is not _side(inside=bool(own.inside))
+    return _ZonePosition(inside, distance, margin).side is not _side(inside=bool(own.inside))
 
 
 def _leaning(meant: Sequence[Candidate], zone: Zone) -> Side | None:
@@ -285,7 +285,7 @@ def _leaning(meant: Sequence[Candidate], zone: Zone) -> Side | None:
     return None if inside is None else _side(inside=inside)
 
 
-def _position(place: Place, zone: Zone, margins: Mapping[Level, float], spread: float) -> _Position:
+def _position(place: Place, zone: Zone, margins: Mapping[Level, float], spread: float) -> _ZonePosition:
     """Where a place is. A house whose positions are `spread` metres apart (a block) has at least that margin, and at
     least the `accuracy` of its position.
 
@@ -295,11 +295,11 @@ def _position(place: Place, zone: Zone, margins: Mapping[Level, float], spread: 
     if isinstance(zone, AddressList):
         inside, distance = _locate(place, zone)
         known = spread <= BLOCK_M and (inside or place.level is not Level.INTERPOLATED)
-        return _Position(inside if known else None, distance, 0.0)
+        return _ZonePosition(inside if known else None, distance, 0.0)
     if place.level is Level.STREET and not place.extent:
-        return _Position(None, 0.0, margins[place.level])
+        return _ZonePosition(None, 0.0, margins[place.level])
     inside, distance = _locate(place, zone)
-    return _Position(inside, distance, max(margins[place.level], spread, place.accuracy or 0.0))
+    return _ZonePosition(inside, distance, max(margins[place.level], spread, place.accuracy or 0.0))
 
 
 def _locate(place: Place, zone: Zone) -> tuple[bool | None, float]:
@@ -327,13 +327,13 @@ def _side(*, inside: bool) -> Side:
     return Side.INSIDE if inside else Side.OUTSIDE
 
 
-def _measures(own: _Position, positions: Sequence[_Position]) -> dict[str, Any]:
+def _measures(own: _ZonePosition, positions: Sequence[_ZonePosition]) -> dict[str, Any]:
     least = min(each.margin for each in positions)
     measures = {"margin_m": own.margin, "distance_m": _coarse(own), "houses": len(positions)}
     return {**measures, "least_margin_m": least} if least < own.margin else measures
 
 
-def _coarse(position: _Position) -> int:
+def _coarse(position: _ZonePosition) -> int:
     """Metres to the border, negative outside, rounded towards it: too coarse to identify a house."""
     step = _step(position.distance)
     return int((1 if position.inside else -1) * (position.distance // step) * step)

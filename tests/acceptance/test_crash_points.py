@@ -9,7 +9,7 @@ import pytest
 from examples.sources import Mood, Sources
 from jurat.codes import generate
 from jurat.seal_keys import seal_of
-from store.requests.inquiries import LOST, State, ask, read
+from store.requests.inquiries import LOST, InquiryState, ask, read
 from tasks.crash_points import EXIT_CODE, POINTS, VARIABLE
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import PATIENCE, PHYSICIAN, soon
@@ -102,5 +102,5 @@ def test_a_crash_while_a_source_is_tried_asks_it_once_and_ends_with_a_word(point
     with town.worker("--concurrency", "4"):
         waits = "SELECT count(*) FROM jurat_inquiries WHERE sealed IS NULL"
         assert soon(lambda: town.sql(waits) == [(0,)])
-    assert read(town.service.database, inquiry) == State(begun=True, found={"refused": "lost"})
+    assert read(town.service.database, inquiry) == InquiryState(begun=True, found={"refused": "lost"})
     assert town.sql("SELECT count(*) FROM jurat_audit WHERE action = 'sources try'") == [(1,)]

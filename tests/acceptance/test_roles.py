@@ -18,7 +18,7 @@ from jurat.database import open_engine
 from jurat.seal import Unseal, generate, key_from_text, key_to_text
 from jurat.vocabulary import AccessState, Outcome, Reason
 from store.requests.decisions import ReviewError
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.acceptance.town import INSIDE, PATIENCE, ROOT, soon
 from tests.cli.shell import Ran, Shell
 from tests.jurat.calls import CALL
@@ -60,15 +60,15 @@ class People:
         keys = {"JURAT_SEAL_KEY": self.seal_key, "JURAT_UNSEAL_KEYS": self.private}
         self.environment = {**keys, "JURAT_HASH_KEYS": key_to_text(os.urandom(32)), "JURAT_BROKER_URL": "none"}
         self._folder, self._monkeypatch = folder, monkeypatch
-        self.client = Client(logins.url(Role.PLATFORM), seal_key=self.seal_key)
-        self.engine = open_engine(logins.url(Role.PLATFORM))
+        self.client = Client(logins.url(DatabaseRole.PLATFORM), seal_key=self.seal_key)
+        self.engine = open_engine(logins.url(DatabaseRole.PLATFORM))
 
-    def __call__(self, role: Role, *words: str, stdin: str = "") -> Ran:
+    def __call__(self, role: DatabaseRole, *words: str, stdin: str = "") -> Ran:
         """A command by a user with this role."""
         own = {"JURAT_DATABASE_URL": self.logins.url(role), "TMPDIR": str(self._folder)}
         return Shell(self._folder, {**self.environment, **own}, self._monkeypatch)(*words, stdin=stdin)
 
-    def done(self, role: Role, *words: str) -> Ran:
+    def done(self, role: DatabaseRole, *words: str) -> Ran:
         """A command that does what it is told."""
         ran = self(role, *words)
         assert ran.code == 0, (role, words, ran.err)
@@ -76,7 +76,7 @@ class People:
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
-        settings = {**self.environment, "JURAT_DATABASE_URL": self.logins.url(Role.WORKER)}
+        settings = {**self.environment, "JURAT_DATABASE_URL": self.logins.url(DatabaseRole.WORKER)}
         with Worker(settings, "--concurrency", "4") as worker:
             yield worker
             assert "permission denied" not in worker.log
@@ -110,7 +110,7 @@ def people(
 
 def prepared(people: People) -> list[str]:
     """An administrator sets all up; the codes."""
-    codes = people.done(Role.ADMIN, "codes", "generate", "spring", "--count", "3").out.split()
+    codes = people.done(DatabaseRole.ADMIN, "codes", "generate", "spring", "--count", "3").out.split()
     for words in (
         ("zones", "import", str(ROOT / "examples" / "town" / "zones.geojson")),
         ("datasets", "import-addresses", "valmont", str(ROOT / "examples" / "town" / "addresses.csv")),
@@ -118,7 +118,7 @@ def prepared(people: People) -> list[str]:
         ("config", "apply", "jurat.yaml", "--dry-run"),
         ("config", "apply", "jurat.yaml"),
     ):
-        people.done(Role.ADMIN, *words)
+        people.done(DatabaseRole.ADMIN, *words)
     return codes
 
 
@@ -153,7 +153,7 @@ def test_the_whole_way_is_gone_by_five_users_who_may_do_nothing_else(people: Peo
 
 def decide(people: People, check: UUID) -> None:
     """A reviewer sees the answer, decides, and opens it again."""
-    engine = open_engine(people.logins.url(Role.REVIEWER))
+    engine = open_engine(people.logins.url(DatabaseRole.REVIEWER))
     decisions = ReviewDecisions(engine)
     sealed = decisions.answer(check, "a clerk")
     opened = Unseal([key_from_text(people.private, "key")]).open(sealed.sealed, sealed.key_id)
@@ -167,15 +167,15 @@ def decide(people: People, check: UUID) -> None:
     assert decisions.decide(check, Reason.PERSON_REFUSED, "a clerk") == 2
     assert people.client.result(check).outcome is Outcome.REFUSED
     engine.dispose()
-    with plain(people.logins.url(Role.ADMIN)) as admin:
+    with plain(people.logins.url(DatabaseRole.ADMIN)) as admin:
         rows = admin.execute("SELECT action FROM jurat_audit WHERE actor = 'a clerk' ORDER BY at").fetchall()
     assert [action for (action,) in rows] == ["review answer", "review decide", "review open", "review decide"]
-    assert people.done(Role.REVIEWER, "explain", str(check), "--json").json["verdicts"]
+    assert people.done(DatabaseRole.REVIEWER, "explain", str(check), "--json").json["verdicts"]
 
 
 def test_a_reviewer_reads_an_answer_that_a_worker_opened_with_no_key_of_the_workers(people: People) -> None:
     prepared(people)
-    url = people.logins.url(Role.REVIEWER)
+    url = people.logins.url(DatabaseRole.REVIEWER)
     reviewer, engine = Client(url), open_engine(url)
     with people.worker():
         check = people.submit("maelle", "who", {"word": "review"})
@@ -191,7 +191,7 @@ def test_a_reviewer_reads_an_answer_that_a_worker_opened_with_no_key_of_the_work
         assert soon(lambda: people.client.result(check).settled)
         with pytest.raises(NotOpened):
             reviewer.opened(opening)
-    with plain(people.logins.url(Role.ADMIN)) as admin:
+    with plain(people.logins.url(DatabaseRole.ADMIN)) as admin:
         rows = admin.execute("SELECT action FROM jurat_audit WHERE actor = 'a clerk' ORDER BY at").fetchall()
     assert [action for (action,) in rows] == ["review answer", "review decide"]
     reviewer.close()
@@ -205,7 +205,7 @@ def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people:
     seal = Seal(key_from_text(people.seal_key, "key"))
     given: dict[str, Any] = {"consultation": "budget", "participant": "gwenola", "question": "who", "id": None}
     given |= {"priority": "interactive", "reply_key": None, "traceparent": None, "answer_key": seal.key_id}
-    with people.worker(), plain(people.logins.url(Role.PLATFORM)) as platform:
+    with people.worker(), plain(people.logins.url(DatabaseRole.PLATFORM)) as platform:
         row = platform.execute(CALL, {**given, "answer": seal.close(b'{"word": "accept"}')}).fetchone()
         assert row is not None
         polled = "SELECT outcome FROM jurat_results WHERE check_id = %s"
@@ -225,8 +225,8 @@ def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people:
 
 def test_an_office_makes_codes_that_let_people_in_and_the_platform_draws_the_zones(people: People) -> None:
     prepared(people)
-    office = Client(people.logins.url(Role.ADMIN), seal_key=people.seal_key)
-    engine = open_engine(people.logins.url(Role.ADMIN))
+    office = Client(people.logins.url(DatabaseRole.ADMIN), seal_key=people.seal_key)
+    engine = open_engine(people.logins.url(DatabaseRole.ADMIN))
     codes = [code.generate() for _ in range(20)]
     with people.worker():
         with engine.begin() as connection:
@@ -236,7 +236,7 @@ def test_an_office_makes_codes_that_let_people_in_and_the_platform_draws_the_zon
         assert office.request(asked).state == "done"
         check = people.submit("iris", "code", {"code": codes[7]})
         assert people.client.wait(check, timeout=PATIENCE).reason is Reason.CODE_VALID
-    with plain(people.logins.url(Role.READER)) as reader:
+    with plain(people.logins.url(DatabaseRole.READER)) as reader:
         row = reader.execute("SELECT codes, redeemed FROM jurat_code_lists WHERE list = 'spring'").fetchone()
     assert row == (23, 1)
     assert [zone.name for zone in people.client.zones() if zone.outline] == ["harbour", "hill", "old-town"]
@@ -276,25 +276,25 @@ READER: tuple[tuple[str, ...], ...] = (
     ("db", "check"),
     ("db", "status"),
 )
-REFUSED: Mapping[Role, tuple[tuple[str, ...], ...]] = {
-    Role.READER: (
+REFUSED: Mapping[DatabaseRole, tuple[tuple[str, ...], ...]] = {
+    DatabaseRole.READER: (
         ("config", "apply", "less.yaml", "--force"),
         ("sources", "pause", "magic", "--for", "2h", "--reason", "mine"),
         ("codes", "list"),
         ("codes", "generate", "spring", "--count", "1"),
         ("submit", "budget", "p-1", "who", "--field", "word=accept"),
     ),
-    Role.PLATFORM: (("sources", "list"), ("codes", "list"), ("zones", "list"), ("config", "show")),
-    Role.WORKER: (
+    DatabaseRole.PLATFORM: (("sources", "list"), ("codes", "list"), ("zones", "list"), ("config", "show")),
+    DatabaseRole.WORKER: (
         ("submit", "budget", "p-1", "who", "--field", "word=accept"),
         ("config", "apply", "less.yaml", "--force"),
     ),
-    Role.REVIEWER: (
+    DatabaseRole.REVIEWER: (
         ("submit", "budget", "p-1", "who", "--field", "word=accept"),
         ("codes", "list"),
         ("config", "apply", "less.yaml", "--force"),
     ),
-    Role.ADMIN: (("submit", "budget", "p-1", "who", "--field", "word=accept"),),
+    DatabaseRole.ADMIN: (("submit", "budget", "p-1", "who", "--field", "word=accept"),),
 }
 
 
@@ -308,8 +308,10 @@ def test_the_commands_of_each_role_work_and_those_of_others_are_refused_in_a_sen
     (tmp_path / "less.yaml").write_text(less.replace(", { any_of: [who, code] }", ""), "utf-8")
     towns = (ROOT / "examples" / "town" / "addresses.csv").read_text("utf-8").splitlines()
     (tmp_path / "again.csv").write_text("\n".join(towns[:50]) + "\n", "utf-8")
-    platform = people.done(Role.PLATFORM, "submit", "budget", "p-2", "who", "--field", "word=accept").out.strip()
-    assert people(Role.PLATFORM, "status", platform).code == 4
+    platform = people.done(
+        DatabaseRole.PLATFORM, "submit", "budget", "p-2", "who", "--field", "word=accept"
+    ).out.strip()
+    assert people(DatabaseRole.PLATFORM, "status", platform).code == 4
     for role, commands in REFUSED.items():
         for words in commands:
             ran = people(role, *words)
@@ -317,21 +319,21 @@ def test_the_commands_of_each_role_work_and_those_of_others_are_refused_in_a_sen
             assert ran.err.splitlines()[-1].startswith("jurat: the database refused a statement (42501): permission")
             assert "Traceback" not in ran.err
     for words in READER:
-        people.done(Role.READER, *words)
-    people.done(Role.READER, "explain", str(check))
-    assert people(Role.READER, "status", "--access", "budget", "iris").out.startswith("access: pending")
-    for role in (Role.WORKER, Role.ADMIN):
+        people.done(DatabaseRole.READER, *words)
+    people.done(DatabaseRole.READER, "explain", str(check))
+    assert people(DatabaseRole.READER, "status", "--access", "budget", "iris").out.startswith("access: pending")
+    for role in (DatabaseRole.WORKER, DatabaseRole.ADMIN):
         told = people(role, "doctor")
         assert "permission denied" not in told.out + told.err, role
         assert "Traceback" not in told.err
-    for role in (Role.READER, Role.ADMIN):
+    for role in (DatabaseRole.READER, DatabaseRole.ADMIN):
         told = people(role, "sources", "health")
         assert (told.code, "no live worker serves it" in told.out) == (1, True), (role, told)
     for words in ADMIN:
-        people.done(Role.ADMIN, *words)
-    told = people(Role.ADMIN, "db", "restored", "--taken-at", "2026-01-01")
+        people.done(DatabaseRole.ADMIN, *words)
+    told = people(DatabaseRole.ADMIN, "db", "restored", "--taken-at", "2026-01-01")
     assert (told.code, told.err.strip()) == (3, "jurat: run this as the owner of the tables; nothing was changed")
-    assert people(Role.ADMIN, "reconcile", stdin=f"{check}\n").code == 0
+    assert people(DatabaseRole.ADMIN, "reconcile", stdin=f"{check}\n").code == 0
     assert people.client.result(check).state == "pending"
 
 
@@ -340,10 +342,10 @@ def test_a_reviewer_sees_the_address_in_question_beside_the_border(people: Peopl
     check = people.submit("gwenola", "residence", {**INSIDE, "number": "999"})
     with people.worker():
         assert soon(lambda: people.client.result(check).state == "review")
-    ran = people.done(Role.REVIEWER, "zones", "show", "old-town", "--check", str(check), "--out", "near.svg")
+    ran = people.done(DatabaseRole.REVIEWER, "zones", "show", "old-town", "--check", str(check), "--out", "near.svg")
     assert (tmp_path / "near.svg").exists()
     assert "Tanneurs" in ran.out
-    assert people.done(Role.ADMIN, "explain", str(check)).out
-    refused = people(Role.READER, "zones", "show", "old-town", "--check", str(check))
+    assert people.done(DatabaseRole.ADMIN, "explain", str(check)).out
+    refused = people(DatabaseRole.READER, "zones", "show", "old-town", "--check", str(check))
     assert refused.code == 3
     assert "permission denied" in refused.err

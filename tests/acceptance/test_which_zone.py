@@ -18,7 +18,7 @@ from jurat.seal import key_to_text
 from store.datasets.zones import NewZone, import_zones
 from store.explanation import Explanations
 from store.requests.request_runner import Requests
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.rigs.logins import Logins
 from tests.rigs.workers import Worker
 from tests.store.desk import ADMIN, DOCUMENT, PRIVATE_KEY, Desk
@@ -60,7 +60,7 @@ def address_base(folder: Path) -> Path:
 def named_to_the_platform(desk: Desk, checks: list[UUID]) -> dict[UUID, str]:
     """The zones that a platform reads as the least role, before and after one of its participants is erased."""
     with Logins(desk.url) if desk.engine.dialect.name == "postgresql" else nullcontext() as logins:
-        client = Client(logins.url(Role.PLATFORM) if logins else desk.url)
+        client = Client(logins.url(DatabaseRole.PLATFORM) if logins else desk.url)
         named = {result.check_id: result.zone for result in client.results(checks) if result.zone}
         assert client.participant_status("vote", "p-1").results["which"].zone == "ward-7-9"
         with desk.engine.begin() as connection:

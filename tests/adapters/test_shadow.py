@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Finding, Found, NeedsReview, Query, SourceError, Throttled, Unavailable, of_many
-from adapters.shadow import Shadow, shadowed
+from adapters.shadow import ShadowSource, shadowed
 from jurat.vocabulary import Outcome, Reason
 from tests.worker.engine.works import soon
 
@@ -55,13 +55,13 @@ class New(Old):
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[..., tuple[Shadow, list[tuple[str, str]]]]]:
-    shadows: list[Shadow] = []
+def made() -> Iterator[Callable[..., tuple[ShadowSource, list[tuple[str, str]]]]]:
+    shadows: list[ShadowSource] = []
 
-    def make(new: New, share: float = 1.0, **options: Any) -> tuple[Shadow, list[tuple[str, str]]]:
+    def make(new: New, share: float = 1.0, **options: Any) -> tuple[ShadowSource, list[tuple[str, str]]]:
         pairs: list[tuple[str, str]] = []
         options = {"timeout": 7.0, "another": lambda _: 0.0, "chance": lambda: 0.5, **options}
-        shadows.append(Shadow(new, share, note=lambda *pair: pairs.append(pair), **options))
+        shadows.append(ShadowSource(new, share, note=lambda *pair: pairs.append(pair), **options))
         return shadows[-1], pairs
 
     yield make

@@ -25,7 +25,7 @@ from bench.canaries.sinks import collected, cores
 from bench.canaries.table import sinks
 from bench.rig.servers import connect
 from bench.rig.unit import until
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 
 AS_ROOT = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="root alone reads the memory of a worker, on Linux"
@@ -35,7 +35,7 @@ AS_ROOT = pytest.mark.skipif(
 class LeakyFleet(CanaryFleet):
     """A fleet in which a secret goes everywhere."""
 
-    def environment(self, role: Role) -> dict[str, str]:
+    def environment(self, role: DatabaseRole) -> dict[str, str]:
         return {**super().environment(role), "LEAKED": self.secret}
 
     @property
@@ -102,7 +102,7 @@ def leak_by_http(fleet: LeakyFleet, life: Life) -> None:
 def leak_by_commands(fleet: LeakyFleet) -> None:
     for sink in ("commands", "errors", "shown", "tried"):
         fleet.command(f"no-{fleet.secret}", sink=sink)
-    with fleet.program("exporter", f"no-{fleet.secret}", sink="exporter", role=Role.READER):
+    with fleet.program("exporter", f"no-{fleet.secret}", sink="exporter", role=DatabaseRole.READER):
         fleet.others[-1].wait(60)  # it is told that this is no argument
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from store.schema import blockers
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.conftest import CONFIGURATION, bare_shell, keys, postgresql_shell
 from tests.cli.shell import Shell, is_one_sentence
 from tests.rigs.logins import Logins
@@ -27,7 +27,7 @@ def held(postgresql_shell: Shell, postgresql_url: str) -> Iterator[tuple[Shell, 
     assert postgresql_shell("codes", "generate", "spring", "--count", "1").code == 0
     assert postgresql_shell("config", "apply", str(path)).code == 0
     with Logins(postgresql_url) as logins:
-        url = make_url(logins.url(Role.PLATFORM))
+        url = make_url(logins.url(DatabaseRole.PLATFORM))
         shown = url.set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(shown, application_name="the-shop") as platform:
             for question in ("code", "who"):
@@ -44,7 +44,7 @@ def test_a_revocation_says_who_holds_the_row_that_it_needs(
 ) -> None:
     shell, login, logins = held
     monkeypatch.setattr(database, "LOCK_WAIT", 0.3)
-    ran = shell("access", "revoke", "budget", SECRET, JURAT_DATABASE_URL=logins.url(Role.REVIEWER))
+    ran = shell("access", "revoke", "budget", SECRET, JURAT_DATABASE_URL=logins.url(DatabaseRole.REVIEWER))
     assert (ran.code, is_one_sentence(ran)) == (3, True), ran.err
     for words in (f"of the user {login}", "application the-shop", "pg_terminate_backend"):
         assert words in ran.err, ran.err

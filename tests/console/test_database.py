@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from console.database import Database
 from jurat.database import open_engine, state_of
 from store.requests.code_lists import add_codes
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.schema.memberships import memberships
 from tests.console.test_configuration import FORMS, PAGES, applied
 from tests.console.test_participants import acts as offered
@@ -37,7 +37,7 @@ def login(desk: Desk) -> Iterator[Callable[..., str]]:
     """Makes a login that inherits nothing, and is a member of these roles."""
     with Logins(desk.url) as logins:
 
-        def make(*roles: Role) -> str:
+        def make(*roles: DatabaseRole) -> str:
             url = logins.url(options="NOINHERIT")
             with plain(desk.url) as connection:
                 for role in roles:
@@ -50,7 +50,7 @@ def login(desk: Desk) -> Iterator[Callable[..., str]]:
 def test_all_pages_work_for_a_login_that_inherits_nothing(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
-    site = opened(login(Role.READER, Role.REVIEWER))
+    site = opened(login(DatabaseRole.READER, DatabaseRole.REVIEWER))
     check, visitor = waiting(desk), site.signed_in("clerk-7", "reviewer")
     assert "JuratNobodyWorks" in main(visitor.get("/en/"))
     assert visitor.get("/en/reviews/").status_code == 200
@@ -64,7 +64,7 @@ def test_all_pages_work_for_a_login_that_inherits_nothing(
 def test_what_the_login_may_not_do_is_not_offered_and_says_so(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
-    site = opened(login(Role.READER))
+    site = opened(login(DatabaseRole.READER))
     check, visitor = waiting(desk), site.signed_in("clerk-7", "reviewer")
     page = visitor.get(f"/en/reviews/{check}")
     assert "lacks the role jurat_reviewer" in main(page)
@@ -76,7 +76,7 @@ def test_what_the_login_may_not_do_is_not_offered_and_says_so(
 def test_sources_are_run_by_a_login_that_inherits_nothing(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
-    visitor = opened(login(Role.READER, Role.ADMIN)).signed_in("ann", "operator")
+    visitor = opened(login(DatabaseRole.READER, DatabaseRole.ADMIN)).signed_in("ann", "operator")
     count(desk, "towns", name_differs=5)
     assert visitor.get("/en/sources/").status_code == 200
     pause(visitor)
@@ -89,7 +89,7 @@ def test_sources_are_run_by_a_login_that_inherits_nothing(
 def test_figures_are_read_by_a_login_that_only_reads(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
-    visitor = opened(login(Role.READER)).signed_in("ann")
+    visitor = opened(login(DatabaseRole.READER)).signed_in("ann")
     waiting(desk)
     count(desk, "towns", name_differs=5)
     for path in ("sources/", "sources/towns", "consultations/", "consultations/budget", "consultations/budget.csv"):
@@ -99,7 +99,7 @@ def test_figures_are_read_by_a_login_that_only_reads(
 def test_no_source_is_run_by_a_login_that_may_not(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
-    visitor = opened(login(Role.READER, Role.REVIEWER)).signed_in("ann", "operator")
+    visitor = opened(login(DatabaseRole.READER, DatabaseRole.REVIEWER)).signed_in("ann", "operator")
     page = visitor.get("/en/sources/towns")
     assert "lacks the role jurat_admin" in main(page)
     assert 'class="decision"' not in page.text
@@ -113,7 +113,7 @@ def test_a_configuration_is_applied_as_an_administrator_and_read_as_a_reader(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
     add_codes(desk.engine, "spring", ["ab" * 32], "an administrator")
-    site = opened(login(Role.READER, Role.ADMIN))
+    site = opened(login(DatabaseRole.READER, DatabaseRole.ADMIN))
     visitor = site.signed_in("admin-1", "administrator")
     answer = applied(visitor, lambda text: text.replace("rounds: 3", "rounds: 4"))
     assert (answer.status_code, desk.queries.config_version()) == (303, 2)
@@ -122,7 +122,7 @@ def test_a_configuration_is_applied_as_an_administrator_and_read_as_a_reader(
 def test_a_login_that_may_not_apply_shows_versions_alone(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
-    visitor = opened(login(Role.READER)).signed_in("admin-1", "administrator")
+    visitor = opened(login(DatabaseRole.READER)).signed_in("admin-1", "administrator")
     page = visitor.get(f"{PAGES}/")
     assert "lacks the role jurat_admin" in main(page)
     assert "/edit" not in page.text
@@ -137,7 +137,9 @@ def test_each_act_on_a_participant_works_as_its_role(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
     answered(desk)
-    visitor = opened(login(Role.READER, Role.REVIEWER, Role.ADMIN)).signed_in("clerk-7", "reviewer", "administrator")
+    visitor = opened(login(DatabaseRole.READER, DatabaseRole.REVIEWER, DatabaseRole.ADMIN)).signed_in(
+        "clerk-7", "reviewer", "administrator"
+    )
     page = find(visitor)
     for act in ("revoke", "restore"):
         assert do(visitor, page, act).status_code == 303
@@ -150,7 +152,7 @@ def test_no_act_on_a_participant_is_offered_without_its_role(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:
     check = answered(desk)
-    visitor = opened(login(Role.READER)).signed_in("clerk-7", "reviewer", "administrator")
+    visitor = opened(login(DatabaseRole.READER)).signed_in("clerk-7", "reviewer", "administrator")
     page = find(visitor)
     words = main(visitor.get(page))
     assert "lacks the role jurat_reviewer" in words
@@ -169,9 +171,13 @@ def test_a_login_that_may_nothing_says_so(login: Callable[..., str], opened: Cal
 
 
 def test_a_transaction_has_the_rights_of_its_role_alone(desk: Desk, login: Callable[..., str]) -> None:
-    engine = open_engine(login(Role.READER, Role.REVIEWER, Role.ADMIN))
+    engine = open_engine(login(DatabaseRole.READER, DatabaseRole.REVIEWER, DatabaseRole.ADMIN))
     database = Database(engine)
-    engines = {Role.READER: database.reader, Role.REVIEWER: database.reviewer, Role.ADMIN: database.admin}
+    engines = {
+        DatabaseRole.READER: database.reader,
+        DatabaseRole.REVIEWER: database.reviewer,
+        DatabaseRole.ADMIN: database.admin,
+    }
     for role, each in engines.items():
         with each.begin() as connection:
             assert connection.scalar(text("SELECT current_user")) == role
@@ -185,8 +191,8 @@ def test_a_transaction_has_the_rights_of_its_role_alone(desk: Desk, login: Calla
 
 
 def test_it_knows_the_roles_of_the_login(login: Callable[..., str]) -> None:
-    engine = open_engine(login(Role.READER, Role.ADMIN))
-    assert memberships(engine) == {Role.READER, Role.ADMIN}
+    engine = open_engine(login(DatabaseRole.READER, DatabaseRole.ADMIN))
+    assert memberships(engine) == {DatabaseRole.READER, DatabaseRole.ADMIN}
     engine.dispose()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from console.findings import reasons_of, sentences_of
-from console.reviews import Found
+from console.reviews import TitledReview
 from jurat import Reason
 from pages.reasons import why
 from tests.console.visitor import Site
@@ -92,5 +92,5 @@ def test_a_conflict_is_said_in_words() -> None:
 
 
 def test_what_a_participant_chose_is_no_field_of_the_answer() -> None:
-    found = Found(None, "Budget", "Home", "address", {"street": {"en": "Street"}})  # type: ignore[arg-type]
+    found = TitledReview(None, "Budget", "Home", "address", {"street": {"en": "Street"}})  # type: ignore[arg-type]
     assert found.said({"street": "rue Neuve", "choice": "none"}) == [("Street", "rue Neuve")]

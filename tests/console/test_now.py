@@ -9,7 +9,7 @@ import pytest
 from flask import g
 
 from console.now import said
-from store.monitoring.conditions import Finding, away, findings
+from store.monitoring.conditions import Condition, away, findings
 from store.sentences import Sentence, ngettext
 from tests.console.visitor import Site, main, tree
 from tests.store.monitoring.test_conditions import HOLDS
@@ -31,7 +31,7 @@ def within(value: str | float) -> Iterator[Sentence]:
 
 
 @pytest.mark.parametrize("finding", FOUND)
-def test_each_sentence_is_said_in_french_and_as_the_command_says_it_in_english(site: Site, finding: Finding) -> None:
+def test_each_sentence_is_said_in_french_and_as_the_command_says_it_in_english(site: Site, finding: Condition) -> None:
     assert isinstance(finding.found, Sentence)
     with site.app.test_request_context():
         for sentence in (*within(finding.found), *within(finding.advice)):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from console.background import Kind, Work
+from console.background import TaskKind, Work
 from console.database import Database
 from console.parts import Parts
 from jurat.seal import key_to_text
@@ -176,7 +176,7 @@ def test_a_failure_is_said_and_an_import_of_others_is_not_shown(operator: Any, m
     monkeypatch.setattr("console.seals.verify_history", lambda *_: 1 / 0)
     assert "The log of the console says what failed." in main(verified(operator))
     parts: Parts = operator.site.app.extensions["jurat-console"]
-    assert parts.background.begin(Work(Kind.IMPORT, "valmont"), lambda _: 1)
+    assert parts.background.begin(Work(TaskKind.IMPORT, "valmont"), lambda _: 1)
     assert operator.get(PATH).location == AUDIT
 
 

@@ -22,7 +22,7 @@ from bench.rig.servers import connect
 from bench.rig.source import Registry, SourceThread
 from bench.rig.unit import Unit, waited
 from jurat.vocabulary import Priority
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.deploy.autoscaler import SYNC, Autoscaler
 from tests.deploy.manifests import build, one
 from tests.rigs.logins import Logins
@@ -63,7 +63,7 @@ class ScaledFleet:
             self.fleet = stack.enter_context(Fleet(url, valkey.url, folder))
             self.fleet.apply(self._document(source))
             logins = Logins(url)
-            self._worker_url, self._reader_url = logins.url(Role.WORKER), logins.url(Role.READER)
+            self._worker_url, self._reader_url = logins.url(DatabaseRole.WORKER), logins.url(DatabaseRole.READER)
             self.scaler = Autoscaler(scaled, self._ask, scaled["minReplicaCount"])
             self._scale(self.scaler.pods)
             waited(self._all_ready, 100, "the workers do not start")

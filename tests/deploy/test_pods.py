@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from jurat.seal import generate, key_to_text
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.conftest import missing
 from tests.deploy.manifests import ROOT, Part, build, entry_point, parts
 from tests.rigs.logins import Logins, plain
@@ -96,7 +96,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         logins = Logins(url)
         owner = logins.url()
         with plain(url) as connection:
-            for role in Role:
+            for role in DatabaseRole:
                 connection.execute(f"CREATE ROLE {role} NOLOGIN".encode())
             names = make_url(url).database, make_url(owner).username
             connection.execute("ALTER DATABASE {} OWNER TO {}".format(*names).encode())
@@ -107,8 +107,12 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "seal_key": public,
             "hash_keys": key_to_text(os.urandom(32)),
         }
-        (folder / "admin_database_url").write_text(logins.url(Role.ADMIN), "utf-8")
-        users = {"migrate": owner, "worker": logins.url(Role.WORKER), "exporter": logins.url(Role.READER)}
+        (folder / "admin_database_url").write_text(logins.url(DatabaseRole.ADMIN), "utf-8")
+        users = {
+            "migrate": owner,
+            "worker": logins.url(DatabaseRole.WORKER),
+            "exporter": logins.url(DatabaseRole.READER),
+        }
         for part in parts(build("production")):
             for name in part.mounts.values():
                 (folder / name).mkdir()

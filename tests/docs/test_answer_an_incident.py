@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.shell import Shell
 from tests.docs.pages import ROOT
 from tests.rigs.logins import Logins, plain
@@ -29,7 +29,7 @@ def test_a_stolen_password_lets_no_one_in_and_what_it_asked_for_is_withdrawn(
     postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Logins(postgresql_url) as logins, plain(postgresql_url) as superuser:
-        stolen = logins.url(Role.ACCOUNTS)
+        stolen = logins.url(DatabaseRole.ACCOUNTS)
         name = str(make_url(stolen).username)
         superuser.execute("INSERT INTO jurat_allowances (login, per_hour, delay_s) VALUES (%s, 100, 86400)", (name,))
         with plain(stolen) as thief:
@@ -40,7 +40,7 @@ def test_a_stolen_password_lets_no_one_in_and_what_it_asked_for_is_withdrawn(
                 thief.execute("SELECT 1")
         with pytest.raises(psycopg.OperationalError, match="not permitted to log in"), plain(stolen):
             pass
-        shell = Shell(tmp_path, {"JURAT_DATABASE_URL": logins.url(Role.ADMIN)}, monkeypatch)
+        shell = Shell(tmp_path, {"JURAT_DATABASE_URL": logins.url(DatabaseRole.ADMIN)}, monkeypatch)
         ran = [shell(*re.sub(r"\bweb\b", name, line).split()[1:]) for line in shown("sh").splitlines()]
     assert [each.code for each in ran] == [0, 0, 0], [each.err for each in ran]
     assert ran[0].err == "withdrew 1 request\n"

@@ -24,7 +24,7 @@ from config.settings import read_settings
 from jurat import Client
 from jurat.database import open_engine
 from jurat.seal import Seal, generate, key_to_text
-from store.schema.grants import FOR_ALL, Role
+from store.schema.grants import FOR_ALL, DatabaseRole
 from store.schema.migrations import upgrade
 from store.schema.status import SchemaStatus, schema_status
 from tests.cli.shell import Shell, is_one_sentence
@@ -42,7 +42,12 @@ CONNECT = ROOT / "docs" / "platforms" / "connect-a-platform.md"
 PATIENCE = 60.0
 """Seconds for a verdict that a quick machine gives at once."""
 
-USERS: Mapping[str, str | None] = {"owner": None, "verifier": Role.WORKER, "web": Role.PLATFORM, "clerk": Role.ADMIN}
+USERS: Mapping[str, str | None] = {
+    "owner": None,
+    "verifier": DatabaseRole.WORKER,
+    "web": DatabaseRole.PLATFORM,
+    "clerk": DatabaseRole.ADMIN,
+}
 ANSWER = {"street": "accept"}
 
 

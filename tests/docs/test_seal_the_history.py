@@ -14,14 +14,19 @@ import pytest
 from sqlalchemy import make_url
 
 from jurat.seal import generate, key_to_text
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.shell import Ran, Shell
 from tests.docs.pages import ROOT, blocks
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases
 
 PAGE = ROOT / "docs" / "operators" / "seal-the-history.md"
-USERS: Mapping[str, str | None] = {"owner": None, "sealer": Role.SEALER, "clerk": Role.ADMIN, "monitor": Role.READER}
+USERS: Mapping[str, str | None] = {
+    "owner": None,
+    "sealer": DatabaseRole.SEALER,
+    "clerk": DatabaseRole.ADMIN,
+    "monitor": DatabaseRole.READER,
+}
 PATIENCE = 60.0
 """Seconds that a slow machine is waited for."""
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.docs.pages import ROOT, block, blocks
 from tests.migrations.test_accounts import REVOKED
 from tests.rigs.logins import plain
@@ -41,7 +41,7 @@ def test_the_pages_users_have_their_roles_and_this_database_alone(postgresql_url
     with plain(postgresql_url) as owner:
         run(owner, block(PAGE, "sql", "CREATE USER"), names)
         run(owner, block(PAGE, "sql", "CONNECT"), names)
-        for name, role in zip(names.values(), Role, strict=True):
+        for name, role in zip(names.values(), DatabaseRole, strict=True):
             row = owner.execute(
                 "SELECT pg_has_role(%s, %s, 'USAGE'), has_database_privilege(%s, current_database(), 'CONNECT'), "
                 "has_database_privilege('jurat_reader', current_database(), 'CONNECT')",
@@ -73,5 +73,5 @@ def test_the_owner_ends_what_platforms_of_before_have() -> None:
 
 def test_the_page_names_every_role_and_no_block_is_left_out() -> None:
     text = PAGE.read_text("utf-8")
-    assert all(f"with `{role}`" in text for role in Role)
+    assert all(f"with `{role}`" in text for role in DatabaseRole)
     assert (len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (4, 0)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.migrations.attacks import INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, TIME, check
 
 SETTLED, PENDING, REVIEWED = (f"0192a000-0000-7000-8000-00000000001{n}" for n in range(1, 4))
@@ -255,11 +255,11 @@ _INQUIRES = [
 
 _CODE = "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', '12345678:aa', now())"
 
-BY: Mapping[Role, list[str]] = {
-    Role.PLATFORM: [
+BY: Mapping[DatabaseRole, list[str]] = {
+    DatabaseRole.PLATFORM: [
         f"INSERT {INTO_CHECKS.replace('(id,', '(priority, id,')} VALUES ('first', {check(STRANGER, 'p-9')})",
     ],
-    Role.WORKER: [
+    DatabaseRole.WORKER: [
         *_VERDICTS,
         *_RETENTION,
         *_STATES,
@@ -320,7 +320,7 @@ BY: Mapping[Role, list[str]] = {
         f"{_CODE} ON CONFLICT (list, fingerprint) DO UPDATE SET redeemed_by = NULL",
         f"UPDATE jurat_codes SET redeemed_by = '{PENDING}' WHERE revoked_at IS NOT NULL",
     ],
-    Role.REVIEWER: [
+    DatabaseRole.REVIEWER: [
         *_VERDICTS,
         *_STATES,
         *_FENCES,
@@ -337,7 +337,7 @@ BY: Mapping[Role, list[str]] = {
         _UNDECIDED,
         _LEASED,
     ],
-    Role.ADMIN: [
+    DatabaseRole.ADMIN: [
         *_STATES,
         *_TIMES,
         *_ERASES,
@@ -362,7 +362,7 @@ BY: Mapping[Role, list[str]] = {
         "UPDATE jurat_codes SET revoked_at = now() WHERE redeemed_by IS NOT NULL",
         *(f"UPDATE jurat_codes SET revoked_at = {time} WHERE revoked_at IS NOT NULL" for time in ("NULL", "now()")),
     ],
-    Role.SEALER: [
+    DatabaseRole.SEALER: [
         "INSERT INTO jurat_tree_heads VALUES (9223372036854775807, 0, sha256(''), sha512(''), NULL, '')",
         "INSERT INTO jurat_tree_heads VALUES (-1, 0, sha256(''), sha512(''), NULL, '')",
         "INSERT INTO jurat_tree_heads VALUES (1, 0, '', sha512(''), NULL, '')",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.migrations.attacks import AUDIT, INTO_AUDIT, INTO_CHECKS, STRANGER, check
 
 Attempts = Mapping[str, str]
@@ -93,8 +93,8 @@ INVENTED = (
 )
 """What a worker may store of a lookup that never took place."""
 
-FOUND: Mapping[Role, Attempts] = {
-    Role.WORKER: {
+FOUND: Mapping[DatabaseRole, Attempts] = {
+    DatabaseRole.WORKER: {
         _LATE: _YEARS,
         _REFUSED_ANEW: _NO_LOOKUP,
         _ACCEPTED_ANEW: _NO_LOOKUP,
@@ -118,7 +118,7 @@ FOUND: Mapping[Role, Attempts] = {
         _SAID.format("review word"): _NO_SECOND,
         f"{_REVIEW_ENDED};\n{_REOPENED}": _SHORT,
     },
-    Role.REVIEWER: {
+    DatabaseRole.REVIEWER: {
         _ACCEPTED_BY_A_PERSON: _UNASKED,
         _SETTLED_AGAIN: _OPEN,
         _REVIEW_ANEW: _OPEN,
@@ -129,7 +129,7 @@ FOUND: Mapping[Role, Attempts] = {
         _REVIEW_ENDED: _CLOSED,
         "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'revoke'": _DONE,
     },
-    Role.ADMIN: {
+    DatabaseRole.ADMIN: {
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
         " VALUES (2, '', '{}', 'me', now())": "its document does not have its digest",
         _LATE: _YEARS,
@@ -142,7 +142,7 @@ FOUND: Mapping[Role, Attempts] = {
         " answer_schema, title, consultation_title, contact, config_version FROM jurat_questions": _NOT_ASKED,
         f"DELETE FROM jurat_questions;\n{_GRANT}": _NOT_ASKED,
     },
-    Role.SEALER: {
+    DatabaseRole.SEALER: {
         "DELETE FROM jurat_unsealed": "it is not in the history",
         "INSERT INTO jurat_leaves (number, kind, subject) VALUES (7, 'audit', 'x')": "leaf 0 is missing",
         f"INSERT INTO jurat_tree_heads VALUES (1, 9, {_HASH}, {_HASH} || {_HASH}, NULL, '')": (
@@ -151,12 +151,12 @@ FOUND: Mapping[Role, Attempts] = {
     },
 }
 
-SEALED: Mapping[Role, Attempts] = {
-    Role.ADMIN: {
+SEALED: Mapping[DatabaseRole, Attempts] = {
+    DatabaseRole.ADMIN: {
         "UPDATE jurat_claims SET fingerprint = '87654321:' || md5('x')": _REHASHED,
         "UPDATE jurat_codes SET fingerprint = '87654321:' || md5('x') WHERE redeemed_by IS NOT NULL": _REHASHED,
     },
-    Role.SEALER: {
+    DatabaseRole.SEALER: {
         "UPDATE jurat_leaves SET fingerprint_salt = NULL WHERE kind = 'redemption'": _REHASHED,
     },
 }
@@ -209,8 +209,8 @@ _SEAL_KEY = (
     f" VALUES ('{{}}', {_SEALED}, now(), now() + interval '1 day', {_SEALED})"
 )
 
-SHOWN: Mapping[Role, Attempts] = {
-    Role.PLATFORM: {
+SHOWN: Mapping[DatabaseRole, Attempts] = {
+    DatabaseRole.PLATFORM: {
         f"INSERT {INTO_CHECKS} VALUES ({check(AUDIT, 'p-99').replace('towns', 'nothing')})": (
             "SELECT access = 'pending' FROM jurat_access WHERE participant = 'p-99'"
         ),
@@ -223,8 +223,8 @@ SHOWN: Mapping[Role, Attempts] = {
             "SELECT applied_document IS NULL FROM jurat_consultations WHERE name = 'mine'"
         ),
     },
-    Role.ACCOUNTS: _ASKS,
-    Role.WORKER: {
+    DatabaseRole.ACCOUNTS: _ASKS,
+    DatabaseRole.WORKER: {
         **_HASHES,
         "UPDATE jurat_verdicts SET retain_until = now() + interval '2 days'": (
             "SELECT bool_and(retain_until > now() + interval '1 day') FROM jurat_verdicts"
@@ -264,7 +264,7 @@ SHOWN: Mapping[Role, Attempts] = {
         "DELETE FROM jurat_inquiries": _WAITS,
         **_PUBLISHES,
     },
-    Role.REVIEWER: {
+    DatabaseRole.REVIEWER: {
         "UPDATE jurat_checks SET answer = NULL WHERE participant = 'p-4'": _QUEUED,
         _PAYS: _STARTS,
         _ASKED.format("revoke"): _KNOWN,
@@ -277,7 +277,7 @@ SHOWN: Mapping[Role, Attempts] = {
         "SELECT jurat_restore('budget', 'p-1', 'me')": _ASKED_BY,
         _SIGNS: _SIGNED,
     },
-    Role.ADMIN: {
+    DatabaseRole.ADMIN: {
         **_HASHES,
         "UPDATE jurat_hash_key SET key_id = 'ffffffff'": _WAITS,
         _SEAL_KEY.format("x"): f"SELECT signature = {_SEALED} FROM jurat_seal_keys",
@@ -329,5 +329,5 @@ SHOWN: Mapping[Role, Attempts] = {
         ),
         _SIGNS: _SIGNED,
     },
-    Role.SEALER: {"UPDATE jurat_history SET sealed_at = now()": _WAITS},
+    DatabaseRole.SEALER: {"UPDATE jurat_history SET sealed_at = now()": _WAITS},
 }

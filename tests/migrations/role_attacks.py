@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.migrations.attacks import CHECK, INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, check, entry, verdict
 
 _CONTEST = f"('{STRANGER}', 'contest', '{CHECK}', 'x', 'participant', now())"
@@ -266,8 +266,8 @@ _OF_OTHERS = [
 ]
 """For roles with one thing to do."""
 
-BY: Mapping[Role, list[str]] = {
-    Role.PLATFORM: [
+BY: Mapping[DatabaseRole, list[str]] = {
+    DatabaseRole.PLATFORM: [
         *_SEALS,
         *_DECIDES,
         *_CLAIMS,
@@ -320,7 +320,7 @@ BY: Mapping[Role, list[str]] = {
         f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
         "SET ROLE jurat_worker",
     ],
-    Role.WORKER: [
+    DatabaseRole.WORKER: [
         *_SEALS,
         *_CONFIRMS,
         *_CONFIGURES,
@@ -346,7 +346,7 @@ BY: Mapping[Role, list[str]] = {
         "SELECT * FROM jurat_audit",
         "SET ROLE jurat_reviewer",
     ],
-    Role.REVIEWER: [
+    DatabaseRole.REVIEWER: [
         *_SEALS,
         *_CONFIRMS,
         *_CONFIGURES,
@@ -371,7 +371,7 @@ BY: Mapping[Role, list[str]] = {
         "SELECT candidates FROM jurat_checks",
         "SET ROLE jurat_worker",
     ],
-    Role.ADMIN: [
+    DatabaseRole.ADMIN: [
         *_SEALS,
         *_ASKS_AS_A_REVIEWER,
         *_CONFIRMS,
@@ -394,7 +394,7 @@ BY: Mapping[Role, list[str]] = {
         "UPDATE jurat_configs SET document = '{}'",
         "SET ROLE jurat_reviewer",
     ],
-    Role.READER: [
+    DatabaseRole.READER: [
         *_SEALS,
         *_CONFIRMS,
         *_CONFIGURES,
@@ -421,7 +421,7 @@ BY: Mapping[Role, list[str]] = {
         f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
         "SET ROLE jurat_admin",
     ],
-    Role.ACCOUNTS: [
+    DatabaseRole.ACCOUNTS: [
         *_OF_OTHERS,
         *_SEALS,
         *(
@@ -436,7 +436,7 @@ BY: Mapping[Role, list[str]] = {
         "SELECT * FROM jurat_allowances",
         "SET ROLE jurat_platform",
     ],
-    Role.SEALER: [
+    DatabaseRole.SEALER: [
         *(attack for attack in _OF_OTHERS if "fingerprint" not in attack),  # it seals these hashes, without the keys
         *_ASKS_FOR_ACCOUNTS,
         "SELECT document FROM jurat_configs",

@@ -13,16 +13,16 @@ from jurat import Client, ConfigurationError, RequestState
 from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
-from store.schema.grants import OF_BEFORE, Role
+from store.schema.grants import OF_BEFORE, DatabaseRole
 from store.schema.migrations import upgrade
 from tests.migrations.attacks import STRANGER
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import PUBLIC_KEY, Desk
 
-AS_BEFORE = f"GRANT EXECUTE ON FUNCTION {', '.join(OF_BEFORE)} TO {Role.PLATFORM}"
+AS_BEFORE = f"GRANT EXECUTE ON FUNCTION {', '.join(OF_BEFORE)} TO {DatabaseRole.PLATFORM}"
 """What a database of 0.3.0 has."""
-REVOKED = f"REVOKE EXECUTE ON FUNCTION {', '.join(OF_BEFORE)} FROM {Role.PLATFORM}"
+REVOKED = f"REVOKE EXECUTE ON FUNCTION {', '.join(OF_BEFORE)} FROM {DatabaseRole.PLATFORM}"
 
 KINDS = ("transfer", "erase")
 CALLS = (
@@ -80,11 +80,11 @@ def copied(connection: psycopg.Connection[object], kind: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("roles", [(), (Role.REVIEWER,), (Role.WORKER,)], ids=str)
-def test_the_platforms_login_asks_for_none_in_any_way(town: Town, roles: tuple[Role, ...]) -> None:
+@pytest.mark.parametrize("roles", [(), (DatabaseRole.REVIEWER,), (DatabaseRole.WORKER,)], ids=str)
+def test_the_platforms_login_asks_for_none_in_any_way(town: Town, roles: tuple[DatabaseRole, ...]) -> None:
     """Nor does one that has another role as well: reviewers and workers may write requests."""
-    url = town.logins.url(Role.PLATFORM, options=f"IN ROLE {', '.join(roles)}" if roles else "")
-    ways = [*CALLS, *(each.format(kind) for each in WRITES for kind in KINDS), f"SET ROLE {Role.ACCOUNTS}"]
+    url = town.logins.url(DatabaseRole.PLATFORM, options=f"IN ROLE {', '.join(roles)}" if roles else "")
+    ways = [*CALLS, *(each.format(kind) for each in WRITES for kind in KINDS), f"SET ROLE {DatabaseRole.ACCOUNTS}"]
     with plain(url) as web:
         said = {way: refusal(web, way) for way in ways} | {f"{COPY} {kind}": copied(web, kind) for kind in KINDS}
     kept = ("42501", "23000") if roles else ("42501",)  # 23000: a request that is stored becomes no other
@@ -93,7 +93,7 @@ def test_the_platforms_login_asks_for_none_in_any_way(town: Town, roles: tuple[R
 
 
 def test_the_login_for_it_asks_by_each_function_and_writes_nothing(town: Town) -> None:
-    with town.logins.connection(Role.ACCOUNTS) as accounts:
+    with town.logins.connection(DatabaseRole.ACCOUNTS) as accounts:
         assert [refusal(accounts, call) for call in CALLS] == [None] * len(CALLS)
         assert {refusal(accounts, each.format(kind)) for each in WRITES for kind in KINDS} == {"42501"}
         assert {copied(accounts, kind) for kind in KINDS} == {"42501"}
@@ -101,8 +101,8 @@ def test_the_login_for_it_asks_by_each_function_and_writes_nothing(town: Town) -
 
 
 def test_the_client_says_whose_connection_it_needs_and_the_transaction_goes_on(town: Town) -> None:
-    web, accounts = (open_engine(town.logins.url(role)) for role in (Role.PLATFORM, Role.ACCOUNTS))
-    with closing(Client(town.logins.url(Role.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))) as client:
+    web, accounts = (open_engine(town.logins.url(role)) for role in (DatabaseRole.PLATFORM, DatabaseRole.ACCOUNTS))
+    with closing(Client(town.logins.url(DatabaseRole.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))) as client:
         with web.begin() as connection:
             for _ in range(2):
                 with pytest.raises(ConfigurationError, match="give a connection of a user with jurat_accounts"):
@@ -120,7 +120,7 @@ def test_the_client_says_whose_connection_it_needs_and_the_transaction_goes_on(t
 
 
 def test_upgrades_leave_to_the_platform_what_it_had_and_what_the_owner_took(town: Town) -> None:
-    with plain(town.desk.url) as owner, town.logins.connection(Role.PLATFORM) as web:
+    with plain(town.desk.url) as owner, town.logins.connection(DatabaseRole.PLATFORM) as web:
         for statement, said in ((AS_BEFORE, None), (REVOKED, "42501"), (AS_BEFORE, None)):
             owner.execute(statement.encode())
             upgrade(town.desk.engine)

@@ -21,7 +21,7 @@ from store.requests.allowances import reached_limits
 from store.requests.request_rows import Request, RequestKind
 from store.requests.request_runner import Requests
 from store.requests.withdrawals import delayed_requests, withdraw
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import PUBLIC_KEY, Desk
@@ -42,7 +42,7 @@ class Town:
 
     def may(self, per_hour: int) -> None:
         """An administrator says so."""
-        with self.logins.connection(Role.ADMIN) as admin:
+        with self.logins.connection(DatabaseRole.ADMIN) as admin:
             admin.execute(
                 "INSERT INTO jurat_allowances (login, per_hour) VALUES (%s, %s) "
                 "ON CONFLICT (login) DO UPDATE SET per_hour = excluded.per_hour",
@@ -51,7 +51,7 @@ class Town:
 
     def waits(self, seconds: float) -> None:
         """What the platform asks for can be withdrawn for so long."""
-        with self.logins.connection(Role.ADMIN) as admin:
+        with self.logins.connection(DatabaseRole.ADMIN) as admin:
             admin.execute(
                 "INSERT INTO jurat_allowances (login, per_hour, delay_s) VALUES (%s, 100, %s) "
                 "ON CONFLICT (login) DO UPDATE SET delay_s = excluded.delay_s",
@@ -71,7 +71,7 @@ class Town:
 def town(postgresql_url: str) -> Iterator[Town]:
     desk = Desk(postgresql_url)
     with Logins(postgresql_url) as logins:
-        url = logins.url(Role.ACCOUNTS)
+        url = logins.url(DatabaseRole.ACCOUNTS)
         client, engine = Client(url, seal_key=key_to_text(PUBLIC_KEY)), open_engine(url)
         yield Town(desk, logins, client, engine, make_url(url).username or "")
         client.close()
@@ -117,7 +117,7 @@ def test_the_functions_fail_with_a_sqlstate_of_their_own(town: Town, call: str) 
     town.may(1)
     town.erase("p-1")
     with (
-        town.logins.connection(Role.ACCOUNTS) as platform,
+        town.logins.connection(DatabaseRole.ACCOUNTS) as platform,
         pytest.raises(psycopg.Error, match="no more before") as told,
     ):
         platform.execute(call.encode())
@@ -165,7 +165,7 @@ def test_many_at_once_count_as_many(town: Town) -> None:
     start, said = threading.Barrier(8), []
 
     def ask(number: int) -> None:
-        with plain(town.logins.url(Role.ACCOUNTS)) as platform:
+        with plain(town.logins.url(DatabaseRole.ACCOUNTS)) as platform:
             start.wait(60)
             try:
                 platform.execute("SELECT jurat_erase(%s)", (f"p-{number}",))
@@ -183,7 +183,7 @@ def test_many_at_once_count_as_many(town: Town) -> None:
 
 def test_an_administrator_and_the_owner_ask_for_as_many_as_they_like(town: Town) -> None:
     town.desk.submit_many(3)
-    for role in (Role.ADMIN, None):
+    for role in (DatabaseRole.ADMIN, None):
         engine = open_engine(town.logins.url(role) if role else town.desk.url)
         login = engine.url.username
         with plain(town.desk.url) as owner:
@@ -201,7 +201,7 @@ def test_an_administrator_and_the_owner_ask_for_as_many_as_they_like(town: Town)
 def test_a_platform_gives_itself_no_more(town: Town) -> None:
     town.may(1)
     town.erase("p-1")
-    with town.logins.connection(Role.ACCOUNTS) as platform:
+    with town.logins.connection(DatabaseRole.ACCOUNTS) as platform:
         for attack in (
             "UPDATE jurat_allowances SET per_hour = 1000",
             "UPDATE jurat_allowances SET used = 0",
@@ -236,22 +236,22 @@ def test_whoever_reached_the_limit_is_told_for_a_day(town: Town) -> None:
 def test_doctor_and_the_health_of_sources_fail_while_it_is_told(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told(role: Role, *words: str) -> Any:
+    def told(role: DatabaseRole, *words: str) -> Any:
         environment = {"JURAT_DATABASE_URL": town.logins.url(role), "JURAT_BROKER_URL": "none"}
         return Shell(tmp_path, environment, monkeypatch)(*words)
 
-    assert told(Role.READER, "sources", "health").code == 0
+    assert told(DatabaseRole.READER, "sources", "health").code == 0
     town.may(1)
     town.erase("p-1")
     for role, words in (
-        (Role.READER, ("sources", "health")),
-        (Role.ADMIN, ("sources", "health")),
-        (Role.WORKER, ("doctor",)),
+        (DatabaseRole.READER, ("sources", "health")),
+        (DatabaseRole.ADMIN, ("sources", "health")),
+        (DatabaseRole.WORKER, ("doctor",)),
     ):
         ran = told(role, *words)
         assert ran.code in (1, 3), ran
         assert f"{town.login} asked for 1 transfers and erasures within an hour, which is its limit" in ran.out
-    assert told(Role.READER, "sources", "health").code == 1
+    assert told(DatabaseRole.READER, "sources", "health").code == 1
 
 
 # ----------------------------------------------------------------------------------------------------------- the delay
@@ -288,7 +288,7 @@ def test_an_administrator_withdraws_all_of_a_login(town: Town) -> None:
     town.erase("p-0", "p-1")
     with town.engine.begin() as connection:
         moved = town.client.transfer(connection, consultation="budget", participant="p-2", target="p-9", by="a clerk")
-    engine = open_engine(town.logins.url(Role.ADMIN))
+    engine = open_engine(town.logins.url(DatabaseRole.ADMIN))
     assert sorted(each.kind for each in delayed_requests(engine)) == ["erase", "erase", "transfer"]
     assert withdraw(engine, "Iris", login="another") == []
     assert [each.id for each in withdraw(engine, "Iris", ids=[moved])] == [moved]
@@ -313,7 +313,7 @@ def test_no_login_of_a_worker_does_it_earlier(town: Town, kind: str) -> None:
         else:
             town.client.transfer(connection, consultation="budget", participant="p-1", target=to, by="a clerk")
     rename = f"UPDATE jurat_checks SET participant = '{to}', answer = NULL, reply_key = NULL"
-    with town.logins.connection(Role.WORKER) as worker:
+    with town.logins.connection(DatabaseRole.WORKER) as worker:
         for statement in ("UPDATE jurat_requests SET apply_from = now()", rename):
             with pytest.raises(psycopg.Error), worker.transaction(force_rollback=True):
                 worker.execute(statement.encode())
@@ -323,7 +323,7 @@ def test_no_login_of_a_worker_does_it_earlier(town: Town, kind: str) -> None:
 
 
 def test_the_command_lists_and_withdraws(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shell = Shell(tmp_path, {"JURAT_DATABASE_URL": town.logins.url(Role.ADMIN)}, monkeypatch)
+    shell = Shell(tmp_path, {"JURAT_DATABASE_URL": town.logins.url(DatabaseRole.ADMIN)}, monkeypatch)
     assert shell("withdraw").err == "nothing can be withdrawn\n"
     town.waits(3600)
     town.desk.submit("p-1")

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.migrations.attacks import INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, TIME, check
 from tests.migrations.forgeries import BY, IN_THE_NAME_OF_OTHERS, LATER, NOW, PENDING, REVIEWED, REVOKED, SETTLED
 from tests.migrations.test_role_attacks import QUESTION, Shared, refusal
@@ -105,7 +105,7 @@ def rows(shared: Shared) -> list[Any]:
 
 
 @pytest.mark.parametrize("role", BY)
-def test_what_no_honest_program_writes_is_refused(shared: Shared, role: Role) -> None:
+def test_what_no_honest_program_writes_is_refused(shared: Shared, role: DatabaseRole) -> None:
     before, passed = rows(shared), {}
     with shared.logins.connection(role) as connection:
         for forgery in BY[role]:
@@ -121,7 +121,7 @@ def test_a_platform_confirms_no_answer_to_what_is_not_asked(shared: Shared) -> N
     before = rows(shared)
     row = check(STRANGER, "p-1")
     late = f"{INTO_CHECKS.replace('(id,', '(round, id,')} VALUES (32767, {row.replace('residence', 'later')})"
-    with shared.logins.connection(Role.PLATFORM) as connection:
+    with shared.logins.connection(DatabaseRole.PLATFORM) as connection:
         said = [
             refusal(connection, statement)
             for statement in (
@@ -137,7 +137,7 @@ def test_a_platform_confirms_no_answer_to_what_is_not_asked(shared: Shared) -> N
 def test_a_platform_submits_in_the_present(shared: Shared) -> None:
     for number, time in enumerate(("'2001-01-01'", "'2050-01-01'", "'infinity'", f"{NOW} - interval '2 minutes'", NOW)):
         row = check(f"0192a000-0000-7000-8000-00000000003{number}", f"p-9{number}").split(TIME)
-        with shared.logins.connection(Role.PLATFORM) as connection:
+        with shared.logins.connection(DatabaseRole.PLATFORM) as connection:
             connection.execute(f"INSERT {INTO_CHECKS} VALUES ({row[0]}{NOW}, {time}, {LATER})".encode())
     found = shared.owner.execute(
         "SELECT submitted_at BETWEEN clock_timestamp() - interval '90 seconds' AND clock_timestamp() FROM jurat_checks"
@@ -148,7 +148,7 @@ def test_a_platform_submits_in_the_present(shared: Shared) -> None:
 
 def test_who_staged_a_version_fills_it_and_puts_it_in_force(shared: Shared) -> None:
     columns = "id, name, version, kind, language, digest, data_date, imported_by, imported_at"
-    with shared.logins.connection(Role.ADMIN) as connection:
+    with shared.logins.connection(DatabaseRole.ADMIN) as connection:
         for statement in (
             f"INSERT INTO jurat_datasets ({columns}) VALUES (3, 'f', 1, '', '', '', '', 'me', now())",
             "INSERT INTO jurat_dataset_words VALUES (3, 'mine')",
@@ -158,15 +158,15 @@ def test_who_staged_a_version_fills_it_and_puts_it_in_force(shared: Shared) -> N
             assert refusal(connection, statement) is None, statement
 
 
-@pytest.mark.parametrize("role", Role)
-def test_no_one_writes_in_the_name_of_another_login(shared: Shared, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_no_one_writes_in_the_name_of_another_login(shared: Shared, role: DatabaseRole) -> None:
     with shared.logins.connection(role) as connection:
         said = {forgery: refusal(connection, forgery) for forgery in IN_THE_NAME_OF_OTHERS}
     assert said == dict.fromkeys(IN_THE_NAME_OF_OTHERS, "42501")
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER])
-def test_a_verdict_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.REVIEWER])
+def test_a_verdict_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, role: DatabaseRole) -> None:
     login = make_url(shared.logins.url(role)).username
     for revision, time in enumerate(("'2001-01-01'", "'infinity'", NOW), start=2):
         values = f"'{SETTLED}', {revision}, 'accepted', 'a-reason', '{{}}', 'worker', 1, 'towns', 3, {time}, {LATER}"
@@ -179,8 +179,8 @@ def test_a_verdict_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, role
     assert found == [(login, True)] * 3
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER, Role.ADMIN])
-def test_an_audit_row_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.REVIEWER, DatabaseRole.ADMIN])
+def test_an_audit_row_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, role: DatabaseRole) -> None:
     login = make_url(shared.logins.url(role)).username
     with shared.logins.connection(role) as connection:
         for time in ("'2001-01-01'", "'infinity'", NOW):
@@ -193,8 +193,8 @@ def test_an_audit_row_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, r
 
 
 def test_a_request_keeps_the_login_that_asked_also_by_a_function(shared: Shared) -> None:
-    login = make_url(shared.logins.url(Role.ACCOUNTS)).username
-    with shared.logins.connection(Role.ACCOUNTS) as connection:
+    login = make_url(shared.logins.url(DatabaseRole.ACCOUNTS)).username
+    with shared.logins.connection(DatabaseRole.ACCOUNTS) as connection:
         connection.execute(ASKED)
     ((found,),) = shared.owner.execute("SELECT login FROM jurat_requests WHERE participant = 'p-2'").fetchall()
     assert found == login
@@ -202,13 +202,13 @@ def test_a_request_keeps_the_login_that_asked_also_by_a_function(shared: Shared)
 
 def test_a_number_comes_free_with_the_verdict_that_no_longer_accepts(shared: Shared) -> None:
     values = f"'{SETTLED}', 2, 'refused', 'person_refused', '{{}}', 'reviewer', 1, 'towns', 9, {NOW}, NULL"
-    with shared.logins.connection(Role.REVIEWER) as connection:
+    with shared.logins.connection(DatabaseRole.REVIEWER) as connection:
         release = "UPDATE jurat_claims SET holds = false"
         assert refusal(connection, f"BEGIN;\n{release};\nINSERT {INTO_VERDICTS} VALUES ({values});\nCOMMIT") is None
 
 
 def test_what_is_hashed_again_with_another_key_is_let_through(shared: Shared) -> None:
-    with shared.logins.connection(Role.ADMIN) as connection:
+    with shared.logins.connection(DatabaseRole.ADMIN) as connection:
         for table in ("claims", "codes"):
             statement = f"UPDATE jurat_{table} SET fingerprint = '87654321:' || right(fingerprint, 2)"
             assert refusal(connection, statement) is None, table
@@ -217,14 +217,14 @@ def test_what_is_hashed_again_with_another_key_is_let_through(shared: Shared) ->
 def test_what_belongs_to_a_check_goes_after_its_verdicts(shared: Shared) -> None:
     shared.owner.execute("ALTER TABLE jurat_verdicts DISABLE TRIGGER jurat_verdicts_retained")
     shared.owner.execute(b"DELETE FROM jurat_verdicts")
-    with shared.logins.connection(Role.WORKER) as connection:
+    with shared.logins.connection(DatabaseRole.WORKER) as connection:
         for table in ("attempts", "claims"):
             assert refusal(connection, f"DELETE FROM jurat_{table} WHERE check_id = '{SETTLED}'") is None
 
 
 def test_the_owner_is_let_through(shared: Shared) -> None:
     """Who fills a database, or mends one. No trigger would stop an owner anyway."""
-    for statement in (*BY[Role.ADMIN], "DELETE FROM jurat_attempts"):
+    for statement in (*BY[DatabaseRole.ADMIN], "DELETE FROM jurat_attempts"):
         assert refusal(shared.owner, f"BEGIN;\n{statement};\nROLLBACK") is None, statement
 
 
@@ -240,5 +240,8 @@ def test_a_request_is_dealt_with_though_a_revision_was_to_block_its_check(shared
     """With the highest number as a revision there would be no next one: every turn of upkeep failed at it."""
     values = f"'{REVIEWED}', 2147483647, 'refused', 'x', '{{}}', 'me', 1, 'towns', 3, {NOW}, NULL"
     insert = f"INSERT {INTO_VERDICTS} VALUES ({values})".encode()
-    with shared.logins.connection(Role.REVIEWER) as connection, pytest.raises(psycopg.Error, match="one more than"):
+    with (
+        shared.logins.connection(DatabaseRole.REVIEWER) as connection,
+        pytest.raises(psycopg.Error, match="one more than"),
+    ):
         connection.execute(insert)

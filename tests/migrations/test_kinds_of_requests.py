@@ -14,7 +14,7 @@ from psycopg import sql
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.requests.request_rows import RequestKind
-from store.schema.grants import ASKS, Role, asking_for, rights_of
+from store.schema.grants import ASKS, DatabaseRole, asking_for, rights_of
 from tasks.checks import Review, Settle
 from tests.migrations.test_role_attacks import KEY, SEALED
 from tests.rigs.logins import Logins, plain
@@ -98,7 +98,7 @@ def test_each_kind_has_the_function_that_asks_for_it() -> None:
 
 def test_each_kind_is_asked_for_by_who_may_call_its_function_and_by_nobody_else(office: Office) -> None:
     wrong = []
-    for role in Role:
+    for role in DatabaseRole:
         stores = "INSERT" in rights_of(role, "jurat_requests")
         with office.logins.connection(role) as by:
             for kind in RequestKind:
@@ -116,15 +116,15 @@ def test_each_kind_is_asked_for_by_who_may_call_its_function_and_by_nobody_else(
     assert wrong == []
 
 
-@pytest.mark.parametrize("role", Role)
-def test_a_kind_that_is_not_known_is_for_no_role_to_ask(office: Office, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_a_kind_that_is_not_known_is_for_no_role_to_ask(office: Office, role: DatabaseRole) -> None:
     with office.logins.connection(role) as by:
         for kind in ("review", "DECIDE", "decide ", ""):
             assert office.insert(by, kind) == REFUSED
 
 
 def test_an_administrator_decides_no_review_in_two_names(office: Office) -> None:
-    with office.logins.connection(Role.ADMIN) as admin:
+    with office.logins.connection(DatabaseRole.ADMIN) as admin:
         for name in ("alice", "bob"):
             assert office.insert(admin, "decide", **office.asked(RequestKind.DECIDE), by_whom=name) == REFUSED
     assert office.desk.upkeep.do_requests() == 0
@@ -133,7 +133,7 @@ def test_an_administrator_decides_no_review_in_two_names(office: Office) -> None
 
 
 def test_who_has_two_roles_may_what_either_may(office: Office) -> None:
-    url = office.logins.url(Role.ADMIN, options="IN ROLE jurat_reviewer")
+    url = office.logins.url(DatabaseRole.ADMIN, options="IN ROLE jurat_reviewer")
     with plain(url) as both:
         for kind in (RequestKind.DECIDE, RequestKind.ERASE):
             assert office.insert(both, kind, **office.asked(kind)) == ""
@@ -144,7 +144,7 @@ def test_who_has_two_roles_may_what_either_may(office: Office) -> None:
 
 
 def test_who_does_not_inherit_asks_by_the_role_that_was_taken_on(office: Office) -> None:
-    with plain(office.logins.url(Role.REVIEWER, options="NOINHERIT")) as by:
+    with plain(office.logins.url(DatabaseRole.REVIEWER, options="NOINHERIT")) as by:
         assert office.insert(by, RequestKind.DECIDE) == REFUSED
         by.execute("SET ROLE jurat_reviewer")
         assert office.insert(by, RequestKind.DECIDE, **office.asked(RequestKind.DECIDE)) == ""
@@ -161,7 +161,7 @@ def test_the_owner_may_ask_for_anything(office: Office) -> None:
 def test_a_right_that_is_taken_from_a_function_is_gone_for_the_insert_too(office: Office) -> None:
     with plain(office.desk.url) as owner:
         owner.execute("REVOKE EXECUTE ON FUNCTION jurat_revoke FROM jurat_reviewer")
-    with office.logins.connection(Role.REVIEWER) as reviewer:
+    with office.logins.connection(DatabaseRole.REVIEWER) as reviewer:
         assert office.insert(reviewer, RequestKind.REVOKE, **WHO) == REFUSED
         assert office.insert(reviewer, RequestKind.RESTORE, **WHO) == ""
 
@@ -180,8 +180,8 @@ CHANGES = (
 )
 
 
-@pytest.mark.parametrize("role", Role)
-def test_no_role_makes_another_request_of_one_that_is_stored(office: Office, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_no_role_makes_another_request_of_one_that_is_stored(office: Office, role: DatabaseRole) -> None:
     with plain(office.desk.url) as owner:
         for kind in RequestKind:
             assert office.insert(owner, kind, **office.asked(kind)) == ""
@@ -195,14 +195,14 @@ def test_no_role_makes_another_request_of_one_that_is_stored(office: Office, rol
 BY_WORD = "23000"
 
 
-def marked(office: Office, change: str) -> Iterator[tuple[RequestKind, Role, str]]:
+def marked(office: Office, change: str) -> Iterator[tuple[RequestKind, DatabaseRole, str]]:
     """How a request of each kind is changed by each role: the kind, the role, and what the database said."""
     with plain(office.desk.url) as owner:
         for kind in RequestKind:
-            for role in Role:
+            for role in DatabaseRole:
                 assert office.insert(owner, kind, **{**office.asked(kind), "by_whom": role}) == ""
     marks = sql.SQL("UPDATE jurat_requests SET ").format() + sql.SQL(change)
-    for role in Role:
+    for role in DatabaseRole:
         with office.logins.connection(role) as by:
             for kind in RequestKind:
                 waits = "SELECT id FROM jurat_requests WHERE kind = :kind AND by_whom = :role"
@@ -210,8 +210,10 @@ def marked(office: Office, change: str) -> Iterator[tuple[RequestKind, Role, str
                 yield kind, role, said(by, marks + where, [])
 
 
-def may_mark(kind: RequestKind, role: Role) -> bool:
-    return role is Role.WORKER or (role in asking_for(kind) and role in (Role.REVIEWER, Role.ADMIN))
+def may_mark(kind: RequestKind, role: DatabaseRole) -> bool:
+    return role is DatabaseRole.WORKER or (
+        role in asking_for(kind) and role in (DatabaseRole.REVIEWER, DatabaseRole.ADMIN)
+    )
 
 
 def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office: Office) -> None:
@@ -228,10 +230,10 @@ def test_nor_does_anybody_else_refuse_what_waits(office: Office) -> None:
 
 def test_an_administrator_lifts_no_revocation(office: Office) -> None:
     """By renaming it: to the word for who was erased, and by a transfer that waits."""
-    with office.logins.connection(Role.REVIEWER) as reviewer:
+    with office.logins.connection(DatabaseRole.REVIEWER) as reviewer:
         assert office.insert(reviewer, RequestKind.REVOKE, consultation="budget", participant="p-2") == ""
     office.desk.upkeep.do_requests()
-    with office.logins.connection(Role.ADMIN) as admin:
+    with office.logins.connection(DatabaseRole.ADMIN) as admin:
         assert office.insert(admin, RequestKind.TRANSFER, consultation="budget", participant="p-2", target="p-9") == ""
         for name in ("erased-0", "p-9"):
             renaming = sql.SQL("UPDATE jurat_requests SET participant = {} WHERE kind = 'revoke'")
@@ -251,7 +253,7 @@ def waiting(office: Office, by: psycopg.Connection[Any], kind: str, moment: str)
 
 def test_a_reviewer_has_a_decision_wait_for_two_minutes_and_nothing_else(office: Office) -> None:
     minutes = {"1 minute": "", "3 minutes": "23000", "100 years": "23000"}
-    with office.logins.connection(Role.REVIEWER) as reviewer:
+    with office.logins.connection(DatabaseRole.REVIEWER) as reviewer:
         for interval, told in minutes.items():
             moment = office.desk.one(f"SELECT CAST({LATER.format(interval)} AS text)")
             assert waiting(office, reviewer, "decide", moment) == told
@@ -266,10 +268,10 @@ def test_a_decision_that_waits_is_taken_back_by_its_own_login_alone(office: Offi
     mark = sql.SQL("UPDATE jurat_requests SET applied_at = now(){} WHERE applied_at IS NULL")
     taken_back, done = mark.format(sql.SQL(", refused = 'x'")), mark.format(sql.SQL(""))
     moment = office.desk.one(f"SELECT CAST({LATER.format('1 minute')} AS text)")
-    other = plain(office.logins.url(Role.REVIEWER, options="CONNECTION LIMIT 5"))
-    with office.logins.connection(Role.REVIEWER) as reviewer, other as another:
+    other = plain(office.logins.url(DatabaseRole.REVIEWER, options="CONNECTION LIMIT 5"))
+    with office.logins.connection(DatabaseRole.REVIEWER) as reviewer, other as another:
         assert waiting(office, reviewer, "decide", moment) == ""
-        for role in set(Role) - {Role.REVIEWER, Role.WORKER}:
+        for role in set(DatabaseRole) - {DatabaseRole.REVIEWER, DatabaseRole.WORKER}:
             with office.logins.connection(role) as by:
                 assert said(by, taken_back, []) == REFUSED, role
         assert said(another, taken_back, []) == said(another, done, []) == REFUSED

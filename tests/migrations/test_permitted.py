@@ -18,7 +18,7 @@ from store.history.sealer import Sealer, begin
 from store.history.verification import verify_history
 from store.queue.claims import Claims
 from store.requests.request_runner import Request, RequestKind, Requests
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.verdicts.access import AccessRows
 from store.verdicts.verdict_writer import VerdictWriter
 from store.verification import verify_access, verify_checks, verify_configured
@@ -31,7 +31,7 @@ from tests.store.desk import ACCEPTED, ADMIN, NUMBER_TAKEN, PRIVATE_KEY, REFUSED
 _WRITTEN = re.compile(r"(?:(INSERT)\s+INTO |(UPDATE) |(DELETE) FROM |SELECT )(jurat_\w+)")
 
 
-def used(role: Role, statements: Iterable[str]) -> Iterator[tuple[str, Role, str]]:
+def used(role: DatabaseRole, statements: Iterable[str]) -> Iterator[tuple[str, DatabaseRole, str]]:
     """The rights that statements use."""
     for statement in statements:
         for each in _WRITTEN.finditer(statement):
@@ -127,7 +127,7 @@ def decided(url: str) -> list[object]:
 
 def test_the_worst_of_each_right_to_write_is_tried() -> None:
     """docs.generate holds their reasons against the same list."""
-    tried = set[tuple[str, Role, str]]()
+    tried = set[tuple[str, DatabaseRole, str]]()
     for attempts in (forgeries.BY, permitted.FOUND, permitted.SEALED, permitted.SHOWN):
         for role, statements in attempts.items():
             tried.update(used(role, statements))
@@ -137,7 +137,7 @@ def test_the_worst_of_each_right_to_write_is_tried() -> None:
 @pytest.mark.parametrize(
     ("role", "statement"), [(role, each) for role, attempts in permitted.FOUND.items() for each in attempts]
 )
-def test_what_passes_is_found(copied: str, role: Role, statement: str) -> None:
+def test_what_passes_is_found(copied: str, role: DatabaseRole, statement: str) -> None:
     with Logins(copied) as logins, logins.connection(role) as connection:
         assert refusal(connection, statement) is None
         assert connection.execute("SELECT 1").fetchone()
@@ -147,7 +147,9 @@ def test_what_passes_is_found(copied: str, role: Role, statement: str) -> None:
 @pytest.mark.parametrize(
     ("role", "statement"), [(role, each) for role, attempts in permitted.SEALED.items() for each in attempts]
 )
-def test_what_passes_is_found_in_a_sealed_history(copied: str, tmp_path: Path, role: Role, statement: str) -> None:
+def test_what_passes_is_found_in_a_sealed_history(
+    copied: str, tmp_path: Path, role: DatabaseRole, statement: str
+) -> None:
     engine = open_engine(copied)
     Sealer(engine, SigningKey.generate(), tmp_path / "heads").turn()
     engine.dispose()
@@ -158,7 +160,7 @@ def test_what_passes_is_found_in_a_sealed_history(copied: str, tmp_path: Path, r
 
 
 @pytest.mark.parametrize("role", permitted.SHOWN)
-def test_what_passes_decides_nothing(copied: str, role: Role) -> None:
+def test_what_passes_decides_nothing(copied: str, role: DatabaseRole) -> None:
     before = decided(copied)
     with Logins(copied) as logins, logins.connection(role) as connection, plain(copied) as owner:
         login = make_url(logins.url(role)).username
@@ -172,10 +174,10 @@ def test_what_passes_decides_nothing(copied: str, role: Role) -> None:
 
 def test_an_invented_lookup_is_taken_once_and_its_login_stays(copied: str) -> None:
     """Nothing in the database tells it from a lookup that took place."""
-    with Logins(copied) as logins, logins.connection(Role.WORKER) as connection:
-        login = make_url(logins.url(Role.WORKER)).username
+    with Logins(copied) as logins, logins.connection(DatabaseRole.WORKER) as connection:
+        login = make_url(logins.url(DatabaseRole.WORKER)).username
         assert refusal(connection, permitted.INVENTED) is None
-        engine = open_engine(logins.url(Role.WORKER))
+        engine = open_engine(logins.url(DatabaseRole.WORKER))
         with engine.begin() as accessing:
             AccessRows().add_up(accessing, {("budget", "p-3")})
         engine.dispose()
@@ -192,8 +194,8 @@ def test_what_honest_programs_do_is_let_through(copied: str) -> None:
     """Under the login of a worker. The owner's tests know nothing of guards."""
     desk = Desk(copied)
     asked = Request(uuid7(), RequestKind.REVOKE, ADMIN, consultation="budget", participant="p-5")
-    with Logins(copied) as logins, logins.connection(Role.ACCOUNTS) as platform:
-        engine = open_engine(logins.url(Role.WORKER))
+    with Logins(copied) as logins, logins.connection(DatabaseRole.ACCOUNTS) as platform:
+        engine = open_engine(logins.url(DatabaseRole.WORKER))
         desk.claims = Claims(engine, keys=Unseal([PRIVATE_KEY]).key_ids)
         desk.verdict_writer = VerdictWriter(engine)
         desk.look_up(desk.claim_one(), REFUSED, retain=3600.0)

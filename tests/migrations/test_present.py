@@ -12,7 +12,7 @@ import pytest
 
 from jurat.ids import uuid7
 from store.requests.request_runner import Request, RequestKind, Requests
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.verdicts.access import AccessRows
 from tests.migrations.attacks import STRANGER
 from tests.migrations.test_role_attacks import refusal
@@ -41,7 +41,7 @@ def logins(desk: Desk) -> Iterator[Logins]:
         yield logins
 
 
-def run(logins: Logins, role: Role, *statements: str) -> None:
+def run(logins: Logins, role: DatabaseRole, *statements: str) -> None:
     with logins.connection(role) as connection:
         assert refusal(connection, ";\n".join(("BEGIN", *statements, "COMMIT"))) is None
 
@@ -50,8 +50,8 @@ def ask(desk: Desk, kind: RequestKind, participant: str) -> None:
     Requests(desk.engine).do(Request(uuid7(), kind, ADMIN, consultation="budget", participant=participant))
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER])
-def test_nothing_brings_the_end_of_an_open_review_nearer(desk: Desk, logins: Logins, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.REVIEWER])
+def test_nothing_brings_the_end_of_an_open_review_nearer(desk: Desk, logins: Logins, role: DatabaseRole) -> None:
     (before,) = desk.sql(REVIEW)
     for change in (
         "due_at = now()",
@@ -66,16 +66,16 @@ def test_nothing_brings_the_end_of_an_open_review_nearer(desk: Desk, logins: Log
     assert desk.sql(REVIEW) == [(before[0], before[1] + timedelta(days=1), None)]
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER])
-def test_a_review_that_is_opened_lasts_an_hour_at_least(desk: Desk, logins: Logins, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.REVIEWER])
+def test_a_review_that_is_opened_lasts_an_hour_at_least(desk: Desk, logins: Logins, role: DatabaseRole) -> None:
     run(logins, role, "UPDATE jurat_reviews SET decided_at = now()", REOPENED)
     ((opened, due, decided),) = desk.sql(REVIEW)
     assert (due - opened, decided) == (timedelta(hours=1), None)
     assert desk.one("SELECT opened_at > NOW(-60) FROM jurat_reviews")
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER, Role.ADMIN])
-def test_a_review_ends_once_and_now(desk: Desk, logins: Logins, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.REVIEWER, DatabaseRole.ADMIN])
+def test_a_review_ends_once_and_now(desk: Desk, logins: Logins, role: DatabaseRole) -> None:
     run(logins, role, ENDED)
     before = desk.sql(REVIEW)
     assert desk.one("SELECT decided_at BETWEEN NOW(-60) AND NOW FROM jurat_reviews")
@@ -88,8 +88,8 @@ def test_a_revocation_that_is_done_in_the_past_counts(desk: Desk, logins: Logins
     desk.look_up(desk.held("bad"), REFUSED)
     ask(desk, RequestKind.REVOKE, "bad")
     ask(desk, RequestKind.RESTORE, "bad")
-    run(logins, Role.REVIEWER, "SELECT jurat_revoke('budget', 'bad', 'a clerk')")
-    run(logins, Role.WORKER, "UPDATE jurat_requests SET applied_at = '2001-01-01' WHERE applied_at IS NULL")
+    run(logins, DatabaseRole.REVIEWER, "SELECT jurat_revoke('budget', 'bad', 'a clerk')")
+    run(logins, DatabaseRole.WORKER, "UPDATE jurat_requests SET applied_at = '2001-01-01' WHERE applied_at IS NULL")
     with desk.engine.begin() as connection:
         AccessRows().add_up(connection, {("budget", "bad")})
     assert desk.access("bad") == "blocked"
@@ -99,13 +99,13 @@ def test_a_revocation_that_is_done_in_the_past_counts(desk: Desk, logins: Logins
 def test_an_erasure_is_not_asked_for_before_there_was_anything_to_erase(desk: Desk, logins: Logins) -> None:
     run(
         logins,
-        Role.ADMIN,
+        DatabaseRole.ADMIN,
         "INSERT INTO jurat_requests (id, kind, by_whom, consultation, participant, asked_at)"
         f" VALUES ('{STRANGER}', 'erase', 'x', 'budget', 'doubtful', '2001-01-01')",
     )
     assert desk.one("SELECT asked_at > NOW(-60) FROM jurat_requests")
     by_word = f"UPDATE jurat_requests SET participant = 'erased-1', applied_at = now() WHERE id = '{STRANGER}'"
-    with logins.connection(Role.ADMIN) as connection:
+    with logins.connection(DatabaseRole.ADMIN) as connection:
         assert refusal(connection, by_word) == "23000"
 
 
@@ -131,7 +131,7 @@ def test_a_revocation_in_force_stays_no_matter_who_deletes_it(desk: Desk, logins
     gone(desk, RequestKind.REVOKE, RequestKind.RESTORE, RequestKind.REVOKE)
     run(
         logins,
-        Role.WORKER,
+        DatabaseRole.WORKER,
         "DELETE FROM jurat_requests WHERE applied_at = (SELECT max(applied_at) FROM jurat_requests)",
     )
     assert left(desk) == ["revoke", "restore", "revoke"]
@@ -139,15 +139,15 @@ def test_a_revocation_in_force_stays_no_matter_who_deletes_it(desk: Desk, logins
 
 def test_the_end_of_a_revocation_stays_as_long_as_that_one(desk: Desk, logins: Logins) -> None:
     gone(desk, RequestKind.REVOKE, RequestKind.RESTORE)
-    run(logins, Role.WORKER, DELETED.format("restore"))
+    run(logins, DatabaseRole.WORKER, DELETED.format("restore"))
     assert left(desk) == ["revoke", "restore"]
-    run(logins, Role.WORKER, DELETED.format("revoke"))
-    run(logins, Role.WORKER, DELETED.format("restore"))
+    run(logins, DatabaseRole.WORKER, DELETED.format("revoke"))
+    run(logins, DatabaseRole.WORKER, DELETED.format("restore"))
     assert left(desk) == []
 
 
 def test_a_worker_of_before_that_deletes_both_at_once_goes_on(desk: Desk, logins: Logins) -> None:
     gone(desk, RequestKind.REVOKE, RequestKind.RESTORE)
     for _ in range(2):
-        run(logins, Role.WORKER, ALL_DELETED)
+        run(logins, DatabaseRole.WORKER, ALL_DELETED)
     assert left(desk) == []

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from jurat.database import open_engine
 from jurat.errors import ConfigurationError
-from store.schema.grants import OF_BEFORE, Role
+from store.schema.grants import OF_BEFORE, DatabaseRole
 from store.schema.migrations import upgrade, upgrade_sql
 from store.schema.release import VERSION
 from store.schema.roles import left_to_platforms
@@ -126,7 +126,7 @@ def test_a_platform_of_that_release_erases_until_the_owner_says_otherwise(
     engine = open_engine(url)
     made_by_program(released, engine)
     with Logins(url) as logins:
-        platform = [sys.executable, "-P", "-c", ERASES, logins.url(Role.PLATFORM)]
+        platform = [sys.executable, "-P", "-c", ERASES, logins.url(DatabaseRole.PLATFORM)]
         said = []
         for statement in ("SELECT 1", REVOKED):
             with engine.begin() as connection:

@@ -14,7 +14,7 @@ from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.vocabulary import Reason
 from store.requests.request_runner import Request, RequestKind, Requests
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.purge import Purge
 from store.verdicts.access import AccessRows
 from store.verification import verify_checks
@@ -137,7 +137,7 @@ ATTACKS = {
 }
 
 
-REFUSED_AS = {Role.WORKER: ("23000",), Role.ADMIN: ("23000", "42501")}
+REFUSED_AS = {DatabaseRole.WORKER: ("23000",), DatabaseRole.ADMIN: ("23000", "42501")}
 """An administrator may not touch a revocation at all."""
 
 
@@ -191,8 +191,8 @@ def town(postgresql_url: str) -> Iterator[Town]:
     desk.close()
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.ADMIN])
-def test_a_participant_is_renamed_as_a_whole_and_not_by_word_alone(town: Town, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.ADMIN])
+def test_a_participant_is_renamed_as_a_whole_and_not_by_word_alone(town: Town, role: DatabaseRole) -> None:
     """Someone else asked in the same transaction, so that no request is left over for the next attack."""
     before, passed = town.rows(), {}
     with town.logins.connection(role), plain(town.desk.url) as owner:
@@ -213,7 +213,7 @@ def test_an_honest_worker_erases_and_transfers_whomever_it_is_asked_for(town: To
     town.ask(RequestKind.RESTORE, "bad")
     town.ask(RequestKind.REVOKE, "bad")
     town.ask(RequestKind.REOPEN, "moved", question="residence")
-    with town.logins.connection(Role.ACCOUNTS) as platform:
+    with town.logins.connection(DatabaseRole.ACCOUNTS) as platform:
         for asks in (
             "jurat_transfer('budget', 'moved', 'spent', 'me')",
             "jurat_transfer('budget', 'bad', 'worse', 'me')",
@@ -230,7 +230,7 @@ def test_an_honest_worker_erases_and_transfers_whomever_it_is_asked_for(town: To
             "jurat_erase('nobody')",
         ):
             platform.execute(f"SELECT {asks}".encode())
-        engine = open_engine(town.logins.url(Role.WORKER))
+        engine = open_engine(town.logins.url(DatabaseRole.WORKER))
         while Requests(engine).apply_waiting():
             pass
         engine.dispose()
@@ -249,7 +249,7 @@ def test_an_honest_worker_purges_requests_with_their_checks(town: Town) -> None:
         Requests(town.desk.engine).do(Request(uuid7(), kind, "a clerk", check_id=held.id, **more))  # type: ignore[arg-type]
     town.ask(RequestKind.REOPEN, "spent", question="residence")
     let_be_over(town.desk)
-    engine = open_engine(town.logins.url(Role.WORKER))
+    engine = open_engine(town.logins.url(DatabaseRole.WORKER))
     for _ in Purge(engine, AccessRows()).pieces():
         pass
     engine.dispose()

@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
 from jurat.database import open_engine
-from store.schema.grants import OUR_OWN, Role
+from store.schema.grants import OUR_OWN, DatabaseRole
 from store.schema.migrations import upgrade
 from store.schema.roles import granting
 from tests.migrations.attacks import INTO_CHECKS, INTO_VERDICTS, STRANGER, check, fill, kept, verdict
@@ -62,8 +62,8 @@ def refusal(connection: psycopg.Connection[Any], attack: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("role", Role)
-def test_no_role_gets_at_more_than_its_own(shared_database: Shared, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_no_role_gets_at_more_than_its_own(shared_database: Shared, role: DatabaseRole) -> None:
     before = kept(shared_database.owner)
     passed = {}
     with shared_database.logins.connection(role) as connection:
@@ -83,8 +83,8 @@ ACLS = """
     UNION ALL SELECT oid::regprocedure::text, proacl::text FROM pg_proc WHERE proname LIKE 'jurat%' ORDER BY 1"""
 
 
-@pytest.mark.parametrize("role", Role)
-def test_no_role_hands_its_rights_on_or_takes_them_from_others(shared_database: Shared, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_no_role_hands_its_rights_on_or_takes_them_from_others(shared_database: Shared, role: DatabaseRole) -> None:
     """PostgreSQL takes a GRANT of a right that is one's own without the right to grant it, warns, and does nothing."""
     before = shared_database.owner.execute(ACLS).fetchall()
     with shared_database.logins.connection(role) as connection:
@@ -101,7 +101,7 @@ def test_no_role_hands_its_rights_on_or_takes_them_from_others(shared_database: 
 
 
 def test_a_worker_changes_no_answer_though_it_may_erase_it(shared_database: Shared) -> None:
-    with shared_database.logins.connection(Role.WORKER) as connection:
+    with shared_database.logins.connection(DatabaseRole.WORKER) as connection:
         assert refusal(connection, "UPDATE jurat_checks SET answer = 'other'") == "23000"
         assert refusal(connection, "DELETE FROM jurat_checks") == "23000"
         assert refusal(connection, "DELETE FROM jurat_verdicts") == "23000"
@@ -112,7 +112,7 @@ def test_statistics_tell_a_platform_nothing_about_answers(shared_database: Share
     shared_database.owner.execute("ANALYZE jurat_checks")
     sees = "SELECT attname FROM pg_stats WHERE tablename = 'jurat_checks' AND attname IN ('answer', 'state')"
     assert len(shared_database.owner.execute(sees).fetchall()) == 2
-    with shared_database.logins.connection(Role.PLATFORM) as connection:
+    with shared_database.logins.connection(DatabaseRole.PLATFORM) as connection:
         assert connection.execute(sees).fetchall() == [("state",)]
 
 
@@ -126,7 +126,7 @@ def access_rows(shared: Shared, participant: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_platform_that_may_not_write_access_shows_its_answers_there_all_the_same(shared_database: Shared) -> None:
-    with shared_database.logins.connection(Role.PLATFORM) as connection:
+    with shared_database.logins.connection(DatabaseRole.PLATFORM) as connection:
         connection.execute(f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-99')})".encode())
     assert access_rows(shared_database, "p-99") == [("pending", "pending")]
 
@@ -144,7 +144,7 @@ TEMPORARY = [
 
 
 def test_temporary_tables_of_the_same_name_mislead_nothing(shared_database: Shared) -> None:
-    with shared_database.logins.connection(Role.PLATFORM) as connection:
+    with shared_database.logins.connection(DatabaseRole.PLATFORM) as connection:
         for statement in TEMPORARY:
             connection.execute(statement.encode())
         submit = "SELECT round, created FROM jurat_submit('budget', 'p-99', %s, %s, %s)"
@@ -166,7 +166,7 @@ CONSULTATION = '{"questions": {"a": {"criterion": "lives-in"}}, "access": "a"}'
 
 
 def test_temporary_tables_publish_nothing_under_a_name_of_the_administrators(shared_database: Shared) -> None:
-    with shared_database.logins.connection(Role.PLATFORM) as connection:
+    with shared_database.logins.connection(DatabaseRole.PLATFORM) as connection:
         for table in ("jurat_consultations", "jurat_questions"):
             connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {table} WHERE false".encode())
         with pytest.raises(psycopg.Error) as told:
@@ -195,9 +195,9 @@ EVIL = [
 ]
 
 
-@pytest.mark.parametrize("role", [Role.PLATFORM, Role.ADMIN])
+@pytest.mark.parametrize("role", [DatabaseRole.PLATFORM, DatabaseRole.ADMIN])
 def test_a_search_path_of_ones_own_runs_nothing_of_ones_own_with_others_rights(
-    shared_database: Shared, role: Role
+    shared_database: Shared, role: DatabaseRole
 ) -> None:
     schema = f"evil_{secrets.token_hex(4)}"
     user = make_url(shared_database.logins.url(role)).username or ""
@@ -206,7 +206,7 @@ def test_a_search_path_of_ones_own_runs_nothing_of_ones_own_with_others_rights(
     with shared_database.logins.connection(role) as connection:
         for statement in EVIL:
             connection.execute(statement.format(schema).encode())
-        if role is Role.PLATFORM:
+        if role is DatabaseRole.PLATFORM:
             insert = f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-42')})"
             insert = insert.replace("jurat_checks", "public.jurat_checks").replace("residence", "profession")
             connection.execute(insert.encode())
@@ -263,7 +263,7 @@ def test_a_schema_of_any_name_is_as_good_as_public(postgresql_server: Databases,
     engine.dispose()
     with Logins(url) as logins, plain(url) as owner:
         owner.execute(QUESTION)
-        with logins.connection(Role.PLATFORM) as connection:
+        with logins.connection(DatabaseRole.PLATFORM) as connection:
             connection.execute("SET search_path = public")
             submit = sql.SQL("SELECT round, created FROM {}.jurat_submit('budget', 'p-99', 'residence', {}, {})")
             submitted = submit.format(name, sql.Literal(SEALED), sql.Literal(KEY))
@@ -282,14 +282,14 @@ def heard(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
 
 
 def write_verdict(shared: Shared, *revisions: int) -> None:
-    with shared.logins.connection(Role.WORKER) as worker:
+    with shared.logins.connection(DatabaseRole.WORKER) as worker:
         values = ", ".join(f"({verdict(revision=str(revision))})" for revision in revisions)
         worker.execute(f"INSERT {INTO_VERDICTS} VALUES {values}".encode())
 
 
 def test_who_listens_hears_nothing_until_an_administrator_switches_it_on(shared_database: Shared) -> None:
     logins = shared_database.logins
-    with logins.connection(Role.PLATFORM) as platform, logins.connection(Role.ADMIN) as admin:
+    with logins.connection(DatabaseRole.PLATFORM) as platform, logins.connection(DatabaseRole.ADMIN) as admin:
         platform.execute("LISTEN jurat_results")
         write_verdict(shared_database, 2)
         assert heard(platform) == []
@@ -301,7 +301,7 @@ def test_who_listens_hears_nothing_until_an_administrator_switches_it_on(shared_
         write_verdict(shared_database, 6)
         assert heard(platform) == []
         audit = admin.execute("SELECT actor, action, detail FROM jurat_audit WHERE action = 'listen' ORDER BY at")
-        user = make_url(logins.url(Role.ADMIN)).username
+        user = make_url(logins.url(DatabaseRole.ADMIN)).username
         assert audit.fetchall() == [(user, "listen", {"enabled": True}), (user, "listen", {"enabled": False})]
 
 
@@ -309,7 +309,7 @@ def test_a_notice_tells_no_secret_and_comes_only_with_the_commit(shared_database
     """Anybody in the database may notify: so it says nothing, and who hears it looks into `jurat_results`."""
     logins = shared_database.logins
     shared_database.owner.execute("SELECT jurat_listen(true)")
-    with logins.connection(Role.READER) as reader, plain(logins.url(Role.WORKER)) as worker:
+    with logins.connection(DatabaseRole.READER) as reader, plain(logins.url(DatabaseRole.WORKER)) as worker:
         reader.execute("LISTEN jurat_results")
         worker.execute("BEGIN")
         for revision in (2, 3):
@@ -328,7 +328,7 @@ def test_a_notice_tells_no_secret_and_comes_only_with_the_commit(shared_database
 
 def test_who_does_not_own_the_tables_changes_no_rights(shared_database: Shared) -> None:
     before = shared_database.owner.execute(ACLS).fetchall()
-    with shared_database.logins.connection(Role.ADMIN) as connection:
+    with shared_database.logins.connection(DatabaseRole.ADMIN) as connection:
         connection.execute(granting().encode())
     assert shared_database.owner.execute(ACLS).fetchall() == before
 
@@ -339,7 +339,7 @@ def test_an_upgrade_takes_back_what_somebody_gave_away(shared_database: Shared) 
     engine = create_engine(make_url(shared_database.url))
     upgrade(engine)
     engine.dispose()
-    for role in (Role.PLATFORM, Role.READER):
+    for role in (DatabaseRole.PLATFORM, DatabaseRole.READER):
         with shared_database.logins.connection(role) as connection:
             assert refusal(connection, "SELECT answer FROM jurat_checks") == "42501"
             assert refusal(connection, "SELECT list FROM jurat_codes") == "42501"

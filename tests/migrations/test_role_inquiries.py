@@ -12,8 +12,8 @@ from sqlalchemy import Engine, make_url
 
 from jurat.database import as_role, open_engine
 from jurat.seal import Seal, Unseal
-from store.requests.inquiries import Inquiries, Inquiry, State, ask, read
-from store.schema.grants import Role
+from store.requests.inquiries import Inquiries, Inquiry, InquiryState, ask, read
+from store.schema.grants import DatabaseRole
 from tasks.rules.source_limits import Demand
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import PRIVATE_KEY, PUBLIC_KEY, Desk
@@ -34,14 +34,19 @@ class House:
     worker: Inquiries
 
     def ask(self) -> Inquiry:
-        return ask(as_role(self.console, Role.ADMIN), lambda _: Seal(PUBLIC_KEY), "towns", {"answer": {}}, "watch")
+        return ask(
+            as_role(self.console, DatabaseRole.ADMIN), lambda _: Seal(PUBLIC_KEY), "towns", {"answer": {}}, "watch"
+        )
 
 
 @pytest.fixture
 def house(postgresql_url: str) -> Iterator[House]:
     desk = Desk(postgresql_url)
     with Logins(postgresql_url) as logins:
-        console, worker = open_engine(logins.url(Role.ADMIN, options="NOINHERIT")), open_engine(logins.url(Role.WORKER))
+        console, worker = (
+            open_engine(logins.url(DatabaseRole.ADMIN, options="NOINHERIT")),
+            open_engine(logins.url(DatabaseRole.WORKER)),
+        )
         yield House(desk, logins, console, Inquiries(worker, Unseal([PRIVATE_KEY])))
         console.dispose()
         worker.dispose()
@@ -54,20 +59,20 @@ def test_the_console_asks_a_worker_answers_and_the_audit_has_both_logins(house: 
     taken = house.worker.take({"towns": Demand("towns", 1)})
     assert taken
     house.worker.end(taken, FOUND)
-    assert read(as_role(house.console, Role.ADMIN), inquiry) == State(begun=True, found=FOUND)
+    assert read(as_role(house.console, DatabaseRole.ADMIN), inquiry) == InquiryState(begun=True, found=FOUND)
     (row,) = house.desk.sql("SELECT actor, detail ->> 'login', login FROM jurat_audit WHERE action = 'sources try'")
-    assert tuple(row) == ("watch", house.console.url.username, make_url(house.logins.url(Role.WORKER)).username)
+    assert tuple(row) == ("watch", house.console.url.username, make_url(house.logins.url(DatabaseRole.WORKER)).username)
 
 
 def test_many_at_once_count_as_many_and_when_it_was_is_now(house: House) -> None:
     """Eight connections, each of which would be one below the limit."""
-    with house.logins.connection(Role.ADMIN) as admin:
+    with house.logins.connection(DatabaseRole.ADMIN) as admin:
         for _ in range(19):
             admin.execute(INSERT)
     start, said = threading.Barrier(8), list[str | None]()
 
     def asking() -> None:
-        with plain(house.logins.url(Role.ADMIN)) as admin:
+        with plain(house.logins.url(DatabaseRole.ADMIN)) as admin:
             start.wait(60)
             try:
                 admin.execute(INSERT)

@@ -16,7 +16,7 @@ from jurat import Client, ConfigurationError, LimitReached, NotOpened, OpenedRev
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
 from jurat.seal import Unseal
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.rigs.logins import Logins, plain
@@ -48,7 +48,7 @@ class Office:
 
     def may(self, per_hour: int) -> None:
         """An administrator says so."""
-        with self.logins.connection(Role.ADMIN) as admin:
+        with self.logins.connection(DatabaseRole.ADMIN) as admin:
             admin.execute(
                 "INSERT INTO jurat_allowances (login, per_hour, openings_per_hour) VALUES (%s, 100, %s) "
                 "ON CONFLICT (login) DO UPDATE SET openings_per_hour = excluded.openings_per_hour",
@@ -62,8 +62,8 @@ def office(postgresql_url: str) -> Iterator[Office]:
     held = desk.held("p-1", "profession")
     desk.settle(held, Review(NUMBER_TAKEN.reason, 3600))
     with Logins(postgresql_url) as logins:
-        url = logins.url(Role.REVIEWER)
-        client, engine, worker = Client(url), open_engine(url), bounded(open_engine(logins.url(Role.WORKER)))
+        url = logins.url(DatabaseRole.REVIEWER)
+        client, engine, worker = Client(url), open_engine(url), bounded(open_engine(logins.url(DatabaseRole.WORKER)))
         yield Office(desk, logins, client, engine, worker, held, make_url(url).username or "")
         client.close()
         engine.dispose()
@@ -86,24 +86,24 @@ def test_a_reviewer_asks_and_a_worker_opens(office: Office) -> None:
     assert office.open() == 1
     assert office.reviewer.opened(opening) == READ
     rows = office.desk.sql("SELECT actor, detail ->> 'login', login FROM jurat_audit WHERE action = 'review answer'")
-    worker = make_url(office.logins.url(Role.WORKER)).username
+    worker = make_url(office.logins.url(DatabaseRole.WORKER)).username
     assert [tuple(row) for row in rows] == [("a clerk", office.login, worker)]
 
 
 def test_another_reviewers_login_reads_nothing_of_it(office: Office) -> None:
     opening = office.ask()
     office.open()
-    other = Client(office.logins.url(Role.REVIEWER, options="CONNECTION LIMIT 9"))
+    other = Client(office.logins.url(DatabaseRole.REVIEWER, options="CONNECTION LIMIT 9"))
     with pytest.raises(NotOpened, match="or nothing was committed"):
         other.opened(opening)
     other.close()
-    with plain(office.logins.url(Role.REVIEWER, options="CONNECTION LIMIT 9")) as connection:
+    with plain(office.logins.url(DatabaseRole.REVIEWER, options="CONNECTION LIMIT 9")) as connection:
         assert connection.execute("SELECT * FROM jurat_opened(%s)", (opening.id,)).fetchall() == []
         assert refused(connection, office.held.id, bytes(opening.key.public_key), "a clerk", opening.id)[0] == "JU004"
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.REVIEWER])
-def test_no_other_role_asks(office: Office, role: Role) -> None:
+@pytest.mark.parametrize("role", [role for role in DatabaseRole if role is not DatabaseRole.REVIEWER])
+def test_no_other_role_asks(office: Office, role: DatabaseRole) -> None:
     engine = open_engine(office.logins.url(role))
     with (
         engine.begin() as connection,
@@ -134,13 +134,13 @@ def test_a_back_office_needs_the_functions_alone(office: Office) -> None:
 
 def test_a_login_that_takes_on_its_role_asks_and_reads(office: Office) -> None:
     """As the console does, whose login inherits nothing."""
-    engine = open_engine(office.logins.url(Role.REVIEWER, options="NOINHERIT"))
+    engine = open_engine(office.logins.url(DatabaseRole.REVIEWER, options="NOINHERIT"))
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"SET LOCAL ROLE {Role.REVIEWER}")
+        connection.exec_driver_sql(f"SET LOCAL ROLE {DatabaseRole.REVIEWER}")
         opening = office.reviewer.open_for_review(connection, office.held.id, by_whom="a clerk")
     assert office.open() == 1
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"SET LOCAL ROLE {Role.REVIEWER}")
+        connection.exec_driver_sql(f"SET LOCAL ROLE {DatabaseRole.REVIEWER}")
         rows = connection.exec_driver_sql("SELECT refused FROM jurat_opened(%s)", (str(opening.id),)).all()
     assert [tuple(row) for row in rows] == [(None,)]
     engine.dispose()
@@ -179,7 +179,7 @@ def test_a_login_that_is_gone_is_refused(office: Office) -> None:
 def test_the_same_id_again_is_the_same_request_and_is_not_counted_again(office: Office) -> None:
     office.may(1)
     own = uuid7()
-    with office.logins.connection(Role.REVIEWER) as reviewer:
+    with office.logins.connection(DatabaseRole.REVIEWER) as reviewer:
         for _ in range(3):
             assert reviewer.execute(ASK, (office.held.id, KEY, "a clerk", own)).fetchone() == (own,)
         for given in ((KEY, "another"), (bytes(32), "a clerk")):
@@ -191,7 +191,7 @@ def test_it_says_what_is_wrong_in_states_of_its_own(office: Office) -> None:
     office.desk.submit("p-2")
     waiting = office.desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")
     check = office.held.id
-    with office.logins.connection(Role.REVIEWER) as reviewer:
+    with office.logins.connection(DatabaseRole.REVIEWER) as reviewer:
         for given, state, said in (
             ((None, KEY, "a clerk"), "JU005", "check_id must be"),
             ((check, b"short", "a clerk"), "JU005", "reader_key must be the 32 bytes"),
@@ -245,7 +245,7 @@ def test_many_at_once_count_as_many(office: Office) -> None:
     start, said = threading.Barrier(8), []
 
     def ask() -> None:
-        with plain(office.logins.url(Role.REVIEWER)) as reviewer:
+        with plain(office.logins.url(DatabaseRole.REVIEWER)) as reviewer:
             start.wait(60)
             try:
                 reviewer.execute(ASK, (office.held.id, KEY, "a clerk", None))

@@ -21,7 +21,7 @@ from store.queue.claims import Claims
 from store.requests.code_lists import CodeImporter
 from store.requests.request_rows import CannotBeDone, Request, RequestKind
 from store.requests.request_runner import Requests
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import Review
@@ -40,7 +40,7 @@ def logins(postgresql_url: str) -> Iterator[tuple[Desk, Logins]]:
     desk.close()
 
 
-def by(logins: Logins, role: Role) -> Any:
+def by(logins: Logins, role: DatabaseRole) -> Any:
     return bounded(open_engine(logins.url(role)))
 
 
@@ -52,8 +52,8 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
     desk, users = logins
     desk.submit("p-1")
     desk.submit("p-3", "code")
-    accounts, worker = by(users, Role.ACCOUNTS), by(users, Role.WORKER)
-    client = Client(users.url(Role.ACCOUNTS), seal_key=key_to_text(PUBLIC_KEY))
+    accounts, worker = by(users, DatabaseRole.ACCOUNTS), by(users, DatabaseRole.WORKER)
+    client = Client(users.url(DatabaseRole.ACCOUNTS), seal_key=key_to_text(PUBLIC_KEY))
     with accounts.begin() as connection:
         moved = client.transfer(connection, consultation="budget", participant="p-1", target="p-2", by="the platform")
         erased = client.erase(connection, participant="p-3")
@@ -80,7 +80,7 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
     desk, users = logins
     desk.submit("p-1")
     desk.settle(desk.held("p-1", "profession"), Review(Reason.NAME_DIFFERS, 3600, {"records": 1}, b"sealed"))
-    admin, reviewer = by(users, Role.ADMIN), by(users, Role.REVIEWER)
+    admin, reviewer = by(users, DatabaseRole.ADMIN), by(users, DatabaseRole.REVIEWER)
     for kind, given in ((RequestKind.TRANSFER, {"target": "p-2"}), (RequestKind.ERASE, {})):
         with pytest.raises(Exception, match=r"permission denied|may not ask for this"):
             Requests(reviewer).do(asking(kind, **given))
@@ -96,7 +96,7 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
 def test_an_administrator_decides_about_nobody_by_the_commands_either(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     desk.settle(desk.held("p-1"))
-    admin = by(users, Role.ADMIN)
+    admin = by(users, DatabaseRole.ADMIN)
     for kind, given in (
         (RequestKind.REVOKE, {}),
         (RequestKind.RESTORE, {}),
@@ -110,14 +110,14 @@ def test_an_administrator_decides_about_nobody_by_the_commands_either(logins: tu
 
 def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
-    admin, worker = by(users, Role.ADMIN), by(users, Role.WORKER)
-    client = Client(users.url(Role.ADMIN), seal_key=key_to_text(PUBLIC_KEY))
+    admin, worker = by(users, DatabaseRole.ADMIN), by(users, DatabaseRole.WORKER)
+    client = Client(users.url(DatabaseRole.ADMIN), seal_key=key_to_text(PUBLIC_KEY))
     codes = [generate() for _ in range(3)]
     with admin.begin() as connection:
         asked = client.add_codes(connection, "spring", codes, by="Iris of the town")
     assert Upkeep(worker, CodeImporter(desk.unseal, desk.fingerprints)).do_requests() == 1
     assert client.request(asked).state is RequestState.DONE
-    with plain(users.url(Role.READER)) as reader:
+    with plain(users.url(DatabaseRole.READER)) as reader:
         counted = reader.execute("SELECT list, codes, redeemed, revoked, expired FROM jurat_code_lists").fetchall()
     assert counted == [("spring", 3, 0, 0, 0)]
     client.close()
@@ -127,12 +127,12 @@ def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[
 
 def test_a_platform_mints_no_codes_nor_does_a_reviewer(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
-    platform = by(users, Role.PLATFORM)
-    client = Client(users.url(Role.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))
+    platform = by(users, DatabaseRole.PLATFORM)
+    client = Client(users.url(DatabaseRole.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))
     with pytest.raises(ProgrammingError, match="permission denied"), platform.begin() as connection:
         client.add_codes(connection, "spring", [generate()], by="whoever stole it")
     columns, values = "id, kind, by_whom, asked_at", "gen_random_uuid(), 'codes', 'me', now()"
-    with plain(users.url(Role.REVIEWER)) as connection:
+    with plain(users.url(DatabaseRole.REVIEWER)) as connection:
         assert refusal(connection, f"INSERT INTO jurat_requests ({columns}) VALUES ({values})") == "42501"
     assert desk.sql("SELECT * FROM jurat_requests") == []
     client.close()
@@ -143,7 +143,7 @@ def test_each_role_that_draws_zones_reads_their_outlines(logins: tuple[Desk, Log
     desk, users = logins
     square = shapely.to_wkb(shapely.box(5, 44, 6, 45))
     import_zones(desk.engine, [NewZone("port", "Le Port", "a", square)], "an administrator")
-    for role in (Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER):
+    for role in (DatabaseRole.PLATFORM, DatabaseRole.REVIEWER, DatabaseRole.ADMIN, DatabaseRole.READER):
         client = Client(users.url(role))
         assert [(zone.name, zone.title) for zone in client.zones()] == [("port", "Le Port")]
         client.close()
@@ -152,7 +152,7 @@ def test_each_role_that_draws_zones_reads_their_outlines(logins: tuple[Desk, Log
 def test_a_reviewer_reopens_revokes_and_restores_at_once(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     desk.settle(desk.held("p-1"))
-    reviewer = by(users, Role.REVIEWER)
+    reviewer = by(users, DatabaseRole.REVIEWER)
     requests = Requests(reviewer)
     requests.do(asking(RequestKind.REOPEN, question="residence"))
     requests.do(asking(RequestKind.REVOKE))
@@ -172,7 +172,7 @@ def test_who_may_erase_can_neither_give_an_answer_to_another_nor_change_it(login
         "CREATE TEMP TABLE jurat_requests AS SELECT 'transfer'::text AS kind, 'budget'::text AS consultation, "
         "'p-1'::text AS participant, 'p-9'::text AS target, NULL::timestamptz AS applied_at"
     )
-    for role in (Role.WORKER, Role.ADMIN):
+    for role in (DatabaseRole.WORKER, DatabaseRole.ADMIN):
         with plain(users.url(role)) as connection:
             connection.execute(shadow.encode())
             for attack in (
@@ -188,7 +188,7 @@ def test_what_a_transfer_allows_is_over_when_it_is_done(logins: tuple[Desk, Logi
     desk, users = logins
     desk.submit("p-1")
     Requests(desk.engine).do(asking(RequestKind.TRANSFER, target="p-2"))
-    with plain(users.url(Role.WORKER)) as connection:
+    with plain(users.url(DatabaseRole.WORKER)) as connection:
         assert refusal(connection, "UPDATE jurat_checks SET participant = 'p-1'") == "23000"
         assert refusal(connection, "UPDATE jurat_requests SET applied_at = NULL") == "23000"
     with desk.engine.begin() as connection:
@@ -199,6 +199,6 @@ def test_a_worker_deletes_no_request_that_waits(logins: tuple[Desk, Logins]) -> 
     desk, users = logins
     desk.submit("p-1")
     desk.sql("SELECT jurat_erase('p-1')")
-    with plain(users.url(Role.WORKER)) as connection:
+    with plain(users.url(DatabaseRole.WORKER)) as connection:
         assert refusal(connection, "DELETE FROM jurat_requests") == "23000"
         assert refusal(connection, "UPDATE jurat_requests SET participant = 'p-9'") == "23000"

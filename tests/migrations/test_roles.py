@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from jurat.database import open_engine
-from store.schema.grants import ABOUT, ANALYZED, CALLS, FOR_ALL, RIGHTS, Role, rights_of
+from store.schema.grants import ABOUT, ANALYZED, CALLS, FOR_ALL, RIGHTS, DatabaseRole, rights_of
 from store.schema.migrations import upgrade, upgrade_sql
 from store.schema.roles import granting
 from tests.rigs.logins import Logins, plain
@@ -29,7 +29,7 @@ class Database:
     """A database with a connection of its owner, and one for each role."""
 
     owner: Connection
-    by: dict[Role, Connection]
+    by: dict[DatabaseRole, Connection]
     columns: dict[str, list[str]]
     """Of each table and view of ours."""
 
@@ -39,7 +39,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     server = request.getfixturevalue("postgresql_server")
     url = server.create(template=request.getfixturevalue("_migrated_postgresql"))
     with Logins(url) as logins, plain(url) as owner:
-        by = {role: psycopg.connect(_dsn(logins.url(role)), autocommit=True) for role in Role}
+        by = {role: psycopg.connect(_dsn(logins.url(role)), autocommit=True) for role in DatabaseRole}
         columns: dict[str, list[str]] = {}
         for table, column in owner.execute(
             """SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
@@ -57,7 +57,7 @@ def _dsn(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://")
 
 
-def allowed(role: Role, table: str, privilege: str, column: str) -> bool:
+def allowed(role: DatabaseRole, table: str, privilege: str, column: str) -> bool:
     """What `store.schema.grants` says."""
     rights = rights_of(role, table)
     columns = rights.get(privilege, frozenset())
@@ -98,23 +98,23 @@ def test_there_is_nothing_else_that_somebody_could_be_granted(database: Database
 
 def test_every_right_names_columns_that_are_there(database: Database) -> None:
     for table in RIGHTS:
-        for role in Role:
+        for role in DatabaseRole:
             for columns in rights_of(role, table).values():
                 assert (columns or frozenset()) <= set(database.columns[table]), (table, role)
 
 
 def test_every_role_is_told_of() -> None:
-    assert set(ABOUT) == set(Role)
+    assert set(ABOUT) == set(DatabaseRole)
     assert {role for roles in CALLS.values() for role in roles} | {role for row in RIGHTS.values() for role in row} == (
-        set(Role)
+        set(DatabaseRole)
     )
 
 
 # -- cell by cell
 
 
-@pytest.mark.parametrize("role", Role)
-def test_the_catalogue_has_just_the_rights_that_are_documented(database: Database, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_the_catalogue_has_just_the_rights_that_are_documented(database: Database, role: DatabaseRole) -> None:
     wrong = []
     for table, columns in database.columns.items():
         for privilege in COLUMNWISE:
@@ -134,8 +134,8 @@ def test_the_catalogue_has_just_the_rights_that_are_documented(database: Databas
     assert wrong == []
 
 
-@pytest.mark.parametrize("role", Role)
-def test_just_what_is_documented_works_where_it_is_really_tried(database: Database, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_just_what_is_documented_works_where_it_is_really_tried(database: Database, role: DatabaseRole) -> None:
     """No row is read or written: PostgreSQL looks at the rights before it looks for rows."""
     connection, wrong, tried = database.by[role], [], 0
     for table, columns in database.columns.items():
@@ -162,8 +162,10 @@ def test_just_what_is_documented_works_where_it_is_really_tried(database: Databa
     assert tried > 500
 
 
-@pytest.mark.parametrize("role", Role)
-def test_a_row_as_a_whole_is_read_only_by_who_may_read_each_of_its_columns(database: Database, role: Role) -> None:
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_a_row_as_a_whole_is_read_only_by_who_may_read_each_of_its_columns(
+    database: Database, role: DatabaseRole
+) -> None:
     for table, columns in database.columns.items():
         reads = all(allowed(role, table, "SELECT", column) for column in columns)
         said = comes_out(database.by[role], sql.SQL("SELECT * FROM {} WHERE false").format(sql.Identifier(table)))
@@ -241,7 +243,7 @@ CALLED = {
 @pytest.mark.parametrize("name", CALLED)
 def test_only_who_is_named_may_call_a_function(database: Database, name: str) -> None:
     assert set(CALLED) == set(CALLS)
-    for role in Role:
+    for role in DatabaseRole:
         granted = role in CALLS[name]
         row = database.owner.execute(
             "SELECT has_function_privilege(%s, oid, 'EXECUTE') FROM pg_proc WHERE proname = %s", (role, name)
@@ -282,10 +284,10 @@ def test_shared_functions_are_everyones_where_new_functions_are_not(postgresql_s
 def test_nobody_but_the_administrator_may_count_a_table_anew(database: Database) -> None:
     if database.owner.info.server_version < MAINTAINS:
         pytest.skip("PostgreSQL has this right from version 17 on")
-    for role in Role:
+    for role in DatabaseRole:
         for table in database.columns:
             row = database.owner.execute("SELECT has_table_privilege(%s, %s, 'MAINTAIN')", (role, table)).fetchone()
-            assert row == (role is Role.ADMIN and table in ANALYZED,), (role, table)
+            assert row == (role is DatabaseRole.ADMIN and table in ANALYZED,), (role, table)
 
 
 def test_no_right_may_be_passed_on(database: Database) -> None:
@@ -294,7 +296,7 @@ def test_no_right_may_be_passed_on(database: Database) -> None:
            WHERE a.is_grantable AND a.grantee <> c.relowner AND c.relname LIKE 'jurat%'"""
     ).fetchone()
     assert row == (0,)
-    for role in Role:
+    for role in DatabaseRole:
         row = database.owner.execute(
             "SELECT rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls FROM pg_roles "
             "WHERE rolname = %s",
@@ -305,11 +307,11 @@ def test_no_right_may_be_passed_on(database: Database) -> None:
 
 def test_what_was_granted_beyond_that_is_taken_back_at_the_end_of_an_upgrade(database: Database) -> None:
     tries = [sql.SQL("UPDATE jurat_verdicts SET reason = 'x'"), sql.SQL(CALLED["jurat_ask"])]
-    database.owner.execute(f"GRANT UPDATE ON jurat_verdicts TO {Role.WORKER}")
-    database.owner.execute(f"GRANT EXECUTE ON FUNCTION jurat_ask TO {Role.WORKER}")
-    assert "42501" not in [comes_out(database.by[Role.WORKER], each) for each in tries]
+    database.owner.execute(f"GRANT UPDATE ON jurat_verdicts TO {DatabaseRole.WORKER}")
+    database.owner.execute(f"GRANT EXECUTE ON FUNCTION jurat_ask TO {DatabaseRole.WORKER}")
+    assert "42501" not in [comes_out(database.by[DatabaseRole.WORKER], each) for each in tries]
     database.owner.execute(granting().encode())
-    assert [comes_out(database.by[Role.WORKER], each) for each in tries] == ["42501", "42501"]
+    assert [comes_out(database.by[DatabaseRole.WORKER], each) for each in tries] == ["42501", "42501"]
 
 
 def test_the_script_for_an_administrator_gives_the_same_rights(

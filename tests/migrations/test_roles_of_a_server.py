@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from jurat.database import open_engine
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.schema.migrations import upgrade, upgrade_sql
 from store.schema.roles import advice
 from tests.cli.shell import Shell
@@ -37,7 +37,7 @@ def url(server: Databases) -> Iterator[str]:
     yield url
     server.drop(url)
     with plain(server.url) as owner:
-        for role in Role:
+        for role in DatabaseRole:
             owner.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
 
@@ -47,7 +47,7 @@ def roles(url: str) -> set[str]:
 
 
 def ours(url: str) -> set[str]:
-    return roles(url) & set(Role)
+    return roles(url) & set(DatabaseRole)
 
 
 def migrated(url: str) -> None:
@@ -66,7 +66,7 @@ def owning(url: str, logins: Logins, options: str = "") -> str:
 
 
 def results_readable(logins: Logins) -> bool:
-    with logins.connection(Role.PLATFORM) as connection:
+    with logins.connection(DatabaseRole.PLATFORM) as connection:
         return connection.execute("SELECT count(*) FROM jurat_results").fetchone() == (0,)
 
 
@@ -78,13 +78,13 @@ def test_an_upgrade_by_a_user_who_may_not_make_roles_says_what_an_administrator_
         shell = Shell(tmp_path, {"JURAT_DATABASE_URL": owning(url, logins), "TMPDIR": str(tmp_path)}, monkeypatch)
         ran = shell("db", "upgrade", "--json")
         assert ran.code == 0, ran.err
-        assert ran.json == {"before": "empty", "after": "current", "roles_missing": list(Role)}
-        assert advice(list(Role)) in ran.err
+        assert ran.json == {"before": "empty", "after": "current", "roles_missing": list(DatabaseRole)}
+        assert advice(list(DatabaseRole)) in ran.err
         assert ours(url) == set()
         with plain(url) as administrator:
             for statement in re.findall(r"CREATE ROLE \w+ NOLOGIN", ran.err):
                 administrator.execute(statement.encode())
-        assert ours(url) == set(Role)
+        assert ours(url) == set(DatabaseRole)
         again = shell("db", "upgrade", "--json")
         assert again.json == {"before": "current", "after": "current"}
         assert "CREATE ROLE" not in again.err
@@ -97,7 +97,7 @@ def test_the_script_by_hand_warns_of_each_role_that_it_cannot_make(url: str) -> 
         said: list[str] = []
         connection.add_notice_handler(lambda notice: said.append(f"{notice.message_primary} {notice.message_hint}"))
         connection.execute(upgrade_sql("postgresql").encode())
-        assert [line.split()[2] for line in said if "may not create it" in line] == list(Role)
+        assert [line.split()[2] for line in said if "may not create it" in line] == list(DatabaseRole)
         assert all("CREATE ROLE jurat_" in line for line in said)
 
 
@@ -105,7 +105,7 @@ def test_the_script_by_hand_warns_of_each_role_that_it_cannot_make(url: str) -> 
 def test_a_user_who_may_make_roles_and_nothing_else_makes_them(url: str) -> None:
     with Logins(url) as logins:
         migrated(owning(url, logins, "CREATEROLE"))
-        assert ours(url) == set(Role)
+        assert ours(url) == set(DatabaseRole)
         assert results_readable(logins)
         with plain(url) as owner:  # PostgreSQL gives whoever makes a role the right to grant it
             owner.execute("DROP OWNED BY jurat_platform, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader")
@@ -126,9 +126,9 @@ def test_roles_that_are_there_stay_as_they_are(url: str) -> None:
 def test_a_role_that_a_release_adds_is_made_where_the_database_is_older(url: str) -> None:
     migrated(url)
     with plain(url) as owner:
-        owner.execute(f"DROP OWNED BY {Role.ACCOUNTS}; DROP ROLE {Role.ACCOUNTS}".encode())
+        owner.execute(f"DROP OWNED BY {DatabaseRole.ACCOUNTS}; DROP ROLE {DatabaseRole.ACCOUNTS}".encode())
     migrated(url)
-    with Logins(url) as logins, logins.connection(Role.ACCOUNTS) as accounts:
+    with Logins(url) as logins, logins.connection(DatabaseRole.ACCOUNTS) as accounts:
         assert accounts.execute("SELECT jurat_erase('p-1')").fetchone()
     with plain(url) as owner:
-        owner.execute(f"DROP OWNED BY {', '.join(Role)}".encode())
+        owner.execute(f"DROP OWNED BY {', '.join(DatabaseRole)}".encode())

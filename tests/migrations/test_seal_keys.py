@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from jurat.database import open_engine
 from jurat.seal import generate
 from jurat.seal_keys import SealKey
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.seal_keys import add_seal_key, epochs, retire_seal_key
 from tests.rigs.logins import Logins
 
@@ -92,8 +92,10 @@ def test_its_time_can_be_read_everywhere(engine: Engine, end: datetime) -> None:
         add_seal_key(connection, SealKey(generate()[1], BEGIN, end, bytes(64)))
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role not in (Role.SEALER, Role.ACCOUNTS)])
-def test_only_an_administrator_adds_and_retires_one(postgresql_url: str, role: Role) -> None:
+@pytest.mark.parametrize(
+    "role", [role for role in DatabaseRole if role not in (DatabaseRole.SEALER, DatabaseRole.ACCOUNTS)]
+)
+def test_only_an_administrator_adds_and_retires_one(postgresql_url: str, role: DatabaseRole) -> None:
     owner = open_engine(postgresql_url)
     with owner.begin() as connection:
         add_seal_key(connection, key := a_key())
@@ -102,7 +104,7 @@ def test_only_an_administrator_adds_and_retires_one(postgresql_url: str, role: R
         for attempt in (partial(add_seal_key, key=a_key()), partial(retire_seal_key, key_id=key.id)):
             with engine.connect() as connection:
                 assert key.id in epochs(connection), "everyone reads them"
-                if role is Role.ADMIN:
+                if role is DatabaseRole.ADMIN:
                     attempt(connection)
                 else:
                     with pytest.raises(DBAPIError, match="permission denied"):

@@ -20,7 +20,7 @@ import pytest
 from bench.rig.unit import until
 from docs.monitoring import alerts, held
 from jurat import Priority
-from store.monitoring.alarms import Alarm, Severity
+from store.monitoring.alarms import Alarm, AlarmSeverity
 from tests.conftest import ROOT, missing
 from tests.monitoring.faults import FAULTS, QUIET
 from tests.monitoring.test_dashboards import expressions
@@ -131,4 +131,4 @@ def test_each_panel_gives_data(watched: WatchedFleet) -> None:
 
 def test_every_alert_has_a_fault() -> None:
     assert sorted(FAULTS) == sorted(BY_NAME)
-    assert len([one for one in BY_NAME.values() if one.severity is Severity.PAGE]) == 12
+    assert len([one for one in BY_NAME.values() if one.severity is AlarmSeverity.PAGE]) == 12

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from docs import monitoring
 from docs.monitoring import RULES, SOURCE, alerts
-from store.monitoring.alarms import SEVERITY, Alarm, Severity
+from store.monitoring.alarms import SEVERITY, Alarm, AlarmSeverity
 from tests.conftest import ROOT, missing
 from tests.rigs.prometheus import program, promtool
 from tests.rigs.servers import NoServer
@@ -91,7 +91,7 @@ def test_an_alert_calls_as_its_condition_says() -> None:
 
 def test_alerts_of_one_severity_are_together() -> None:
     groups = {group["name"]: group["rules"] for group in monitoring.read_rules()["groups"]}
-    for severity in Severity:
+    for severity in AlarmSeverity:
         assert {rule["labels"]["severity"] for rule in groups[f"jurat-{severity}s"]} == {severity}
 
 

@@ -22,7 +22,7 @@ from bench.rig.source import Registry, SourceThread
 from bench.rig.unit import waited
 from bench.rig.watch import Watch, answers
 from jurat.vocabulary import Priority
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import PostgreSQL, Valkey, free_port
 from tests.rigs.workers import Worker
@@ -84,7 +84,7 @@ class WatchedFleet:
             self.fleet = stack.enter_context(Fleet(url, self.valkey.url, folder))
             self._shell = stack.enter_context(closing(Shell(folder)))
             self.apply()
-            self.reader_url = stack.enter_context(Logins(url)).url(Role.READER)
+            self.reader_url = stack.enter_context(Logins(url)).url(DatabaseRole.READER)
             ports = [free_port(), free_port()]
             self.workers = [self.worker(port) for port in ports]
             for worker in self.workers:

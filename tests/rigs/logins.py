@@ -1,7 +1,7 @@
 """Users of a PostgreSQL server who may log in and have one of our roles, or none.
 
 with Logins(url) as logins:
-    worker_url = logins.url(Role.WORKER)
+    worker_url = logins.url(DatabaseRole.WORKER)
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from jurat.times import instant
 from store import restored
-from store.restored import Difference, NotFinished, Secured
+from store.restored import CheckDifference, NotFinished, Secured
 from tests.store.desk import ADMIN, Desk, entry
 from tests.store.passing import unguarded
 
@@ -181,7 +181,7 @@ def test_what_a_platform_knows_and_the_database_does_not_is_listed(desk: Desk) -
     with desk.engine.begin() as connection:
         found = list(restored.differences(connection, known, lot=2))
     assert found == [
-        Difference(held.id, "refused", "accepted"),
-        Difference(waiting.id, "accepted", "pending"),
-        Difference(gone, "", None),
+        CheckDifference(held.id, "refused", "accepted"),
+        CheckDifference(waiting.id, "accepted", "pending"),
+        CheckDifference(gone, "", None),
     ]

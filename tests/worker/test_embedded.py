@@ -29,11 +29,17 @@ KEYS: Mapping[str, Any] = {"unseal_keys": (key_to_text(PRIVATE_KEY),), "seal_key
 ROOT = Path(__file__).resolve().parents[2]
 
 
+BEFORE: set[threading.Thread] = set()
+"""What lives already as a test starts: a sender of traces that a test of the same process gave up still waits."""
+
+
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Health files of the test's own, and structlog as it was."""
+    """Health files and threads of the test's own, and structlog as it was."""
     monkeypatch.setattr(health, "folder", lambda: tmp_path)
+    BEFORE.update(threading.enumerate())
     yield
+    BEFORE.clear()
     loggers.forget()
 
 
@@ -42,7 +48,7 @@ def settings(url: str, **given: Any) -> Settings:
 
 
 def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("jurat-")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("jurat-") and thread not in BEFORE]
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ CALM = 200
 
 
 @dataclass(slots=True)
-class _Kept:
+class _ResultSetAside:
     entry: CheckResult
     failed: bool
     at: float
@@ -51,7 +51,7 @@ class SetAside:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._kept: dict[Claim, _Kept] = {}
+        self._kept: dict[Claim, _ResultSetAside] = {}
         self._next = 0.0
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class SetAside:
                 continue
             pause = rest if before is None or before.failed != failed else min(longest, 2 * before.pause)
             deadline = now + max(entry.held.seconds_left, FAILED_LONGEST) if before is None else before.deadline
-            kept = self._kept[key] = _Kept(entry, failed, now + pause, pause, deadline)
+            kept = self._kept[key] = _ResultSetAside(entry, failed, now + pause, pause, deadline)
             kept.lasting = failed or pause >= LASTING or (before is not None and before.lasting)
             if kept.lasting and not (before and before.lasting):
                 lasting.append(entry)
@@ -118,7 +118,7 @@ class SetAside:
         self._next = min((kept.at for kept in self._kept.values()), default=0.0)
 
 
-def _or_overdue(kept: _Kept, now: float) -> CheckResult:
+def _or_overdue(kept: _ResultSetAside, now: float) -> CheckResult:
     decision = kept.entry.decision
     if now < kept.deadline or (isinstance(decision, Settle) and decision.outcome is Outcome.UNDETERMINED):
         return kept.entry

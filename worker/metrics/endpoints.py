@@ -132,7 +132,7 @@ class Endpoints:
                 time.sleep(0.05)  # a client that has gone, or too many open files
                 continue
             with connection, suppress(OSError):
-                _Request(connection, client, self)  # type: ignore[arg-type] # its server is ours
+                _MetricsRequest(connection, client, self)  # type: ignore[arg-type] # its server is ours
                 connection.shutdown(socket.SHUT_WR)
                 _drain(connection)
 
@@ -150,7 +150,7 @@ class Endpoints:
         return status, _JSON, _json({"ok": not problems, "problems": list(problems), **self._about})
 
 
-class _Request(BaseHTTPRequestHandler):
+class _MetricsRequest(BaseHTTPRequestHandler):
     """One request: its head is read within `PATIENCE` seconds, its body never. Nothing of it is shown or logged."""
 
     server: Any

@@ -10,7 +10,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from store.monitoring.alarms import Alarm
-from store.monitoring.conditions import Finding
+from store.monitoring.conditions import Condition
 from store.monitoring.fleet import FleetReading, SourceReading, SourceState
 from store.schema.status import ADVICE, SchemaStatus
 from worker.metrics.endpoints import Probe, Problems
@@ -60,7 +60,7 @@ def probes(watch: FleetWatch) -> dict[Probe, Problems]:
     return {Probe.LIVE: list, Probe.READY: unready, Probe.STARTED: list}
 
 
-def _conditions(found: Sequence[Finding]) -> Samples:
+def _conditions(found: Sequence[Condition]) -> Samples:
     """One for each finding, and a 0 for each condition that does not hold."""
     holding = dict.fromkeys((each.alarm, each.source) for each in found)
     named = dict.fromkeys(source for _, source in holding if source)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.monitoring.conditions import Finding, away, findings
+from store.monitoring.conditions import Condition, away, findings
 from store.monitoring.fleet import Observation
 from store.monitoring.fleet_reader import FleetReader
 from worker.database import advice_on, first_line
@@ -27,7 +27,7 @@ class Look:
     """What was seen `age` seconds ago, and the conditions that hold; `seen` is None where the database is away."""
 
     seen: Observation | None
-    found: Sequence[Finding]
+    found: Sequence[Condition]
     age: float
 
 
@@ -38,7 +38,7 @@ class FleetWatch:
         self._reader = FleetReader(engine)
         self._clock = clock
         self._lock = threading.Lock()
-        self._last: tuple[float, Observation | None, Sequence[Finding]] | None = None
+        self._last: tuple[float, Observation | None, Sequence[Condition]] | None = None
 
     def look(self) -> Look:
         """What there is to see, at most `FRESH` seconds old. Never raises for a database that is away."""
@@ -49,7 +49,7 @@ class FleetWatch:
             return Look(seen, found, self._clock() - at)
 
 
-def look_at(reader: FleetReader) -> tuple[Observation | None, list[Finding]]:
+def look_at(reader: FleetReader) -> tuple[Observation | None, list[Condition]]:
     """One look at the fleet: what was seen, None where the database does not answer, and what needs attention."""
     try:
         seen = reader.observe()

@@ -42,7 +42,7 @@ FEW_STREETS = 10
 
 
 @dataclass(slots=True)
-class _Case:
+class _SearchCase:
     """One query in progress: `found` are streets with the similarity of their names and their houses of that number.
     `initial` says that the name has an initial, so that streets with just this name are not enough; `literal`, that no
     similar name is. `wrong` is of `letters_wrong`.
@@ -109,7 +109,7 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
     ]
 
 
-def _knows_code(case: _Case, names: Names) -> bool:
+def _knows_code(case: _SearchCase, names: Names) -> bool:
     """Whether a street has the town's code of the answer; asked only where those that were found have another."""
     code = case.wanted.city_code
     if code is None or all(street.city_code == code for street, _, _ in case.found):
@@ -117,7 +117,7 @@ def _knows_code(case: _Case, names: Names) -> bool:
     return bool(names(("city_code", code)))
 
 
-def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
+def _cases(asked: ParsedAddress, code: str) -> list[_SearchCase]:
     """What an answer asks for: one house, a street, or each house of a range; and that of each further address and
     reading.
     """
@@ -130,14 +130,14 @@ def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
         repetitions = dict.fromkeys(one.repetition for one in written) or ("",)
         literal = each in asked.as_written and not asked.conflict
         cases += [
-            _Case(each, Wanted(*wanted, value, repetition), initial, literal)
+            _SearchCase(each, Wanted(*wanted, value, repetition), initial, literal)
             for value in values
             for repetition in repetitions
         ]
     return cases
 
 
-def _keep(case: _Case, matches: Sequence[Match], code: str) -> None:
+def _keep(case: _SearchCase, matches: Sequence[Match], code: str) -> None:
     """Add streets that are similar enough. One canonical name may cover two that are not: "Voie D" and "Voie L"."""
     there = {street.key for street, _, _ in case.found}
     for street, houses in matches:
@@ -146,7 +146,7 @@ def _keep(case: _Case, matches: Sequence[Match], code: str) -> None:
             case.found.append((street, alike, houses))
 
 
-def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names: Names) -> None:
+def _search_similar(cases: Sequence[_SearchCase], base: AddressBase, code: str, names: Names) -> None:
     """For streets without an exact match: find their unknown words, similar names, and the same name elsewhere."""
     words = [_words(case.asked.street, code) for case in cases]
     runs = [letter_runs(case.asked.street, code) for case in cases]
@@ -173,7 +173,7 @@ def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names:
         _keep(case, others, code)
 
 
-def _kindless(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]:
+def _kindless(case: _SearchCase, code: str, names: Names) -> list[tuple[Street, float]]:
     """The streets of the postcode and of the town with just this name, and a kind of way that was not typed."""
     wanted, typed = with_kinds(case.asked.street, code), case.asked.street
     streets = [street for area in case.wanted.areas for name in wanted for street in names(area).get(name, ())]
@@ -181,7 +181,7 @@ def _kindless(case: _Case, code: str, names: Names) -> list[tuple[Street, float]
     return [(street, likeness) for street, likeness in alike.values() if likeness]
 
 
-def _complete_ranges(cases: Sequence[_Case], base: AddressBase, code: str) -> None:
+def _complete_ranges(cases: Sequence[_SearchCase], base: AddressBase, code: str) -> None:
     """Add the houses of a range that have a suffix: it may lie across a border where its ends do not."""
     streets = [(street, case.wanted.number or 0) for case in cases for street, _, _ in case.found]
     near = iter(base.houses_near(streets) if streets else [])
@@ -189,7 +189,7 @@ def _complete_ranges(cases: Sequence[_Case], base: AddressBase, code: str) -> No
         case.found = [(street, alike, _of_number(case, next(near), code)) for street, alike, _ in case.found]
 
 
-def _of_number(case: _Case, houses: Sequence[House], code: str) -> Sequence[House]:
+def _of_number(case: _SearchCase, houses: Sequence[House], code: str) -> Sequence[House]:
     read = [(house, read_number(house.written, code)) for house in houses]
     return [house for house, number in read if number and number.value == case.wanted.number]
 
@@ -206,7 +206,7 @@ def _words(street: str, code: str) -> frozenset[str]:
     )
 
 
-def _similar(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]:
+def _similar(case: _SearchCase, code: str, names: Names) -> list[tuple[Street, float]]:
     """The streets of the postcode and of the town with similar names; letters are compared first, which is fast."""
     found: dict[int, tuple[Street, float]] = {}
     slipped: dict[int, tuple[Street, float]] = {}

@@ -55,7 +55,7 @@ SAME_DEGREES = 2e-7
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Found:
+class _FoundPlaces:
     """The places of one search or several; `cut` where there may be more."""
 
     places: Sequence[Place]
@@ -104,7 +104,7 @@ class Nominatim(Geocoder):
         places = merge_streets(found.places, cut=found.cut, one_town=bool(asked.city))
         return Places(self.provider, places, attribution=OPENSTREETMAP, unknown_words=found.unknown)
 
-    def _ask_again(self, asked: ParsedAddress, street: str, deadline: float) -> _Found | None:
+    def _ask_again(self, asked: ParsedAddress, street: str, deadline: float) -> _FoundPlaces | None:
         """What other spellings of the street find; None where that is no street that may be meant.
 
         A misspelled street is found by the rest of its words, among all houses of that number. If that list is cut off,
@@ -129,7 +129,9 @@ class Nominatim(Geocoder):
         within = asked.number and (asked.city or asked.postcode)
         return shorter_names(street, self._language)[:MOST_SPELLINGS] if within else []
 
-    def _confirmed(self, asked: ParsedAddress, street: str, found: _Found, deadline: float) -> _Found | None:
+    def _confirmed(
+        self, asked: ParsedAddress, street: str, found: _FoundPlaces, deadline: float
+    ) -> _FoundPlaces | None:
         """`found` with the streets of the typed name in any town, and the typed word that no street here has; None
         where nobody pays for asking that.
         """
@@ -144,7 +146,7 @@ class Nominatim(Geocoder):
         here = [place for place in named.places if agrees(asked, place) or self._is_in(asked.city, place)]
         alike = [place for place in named.places if self._likely(asked, [place])]
         unknown = frozenset({word} if word and is_unknown(word, here, self._language) else ())
-        return _Found([*found.places, *alike], cut=named.cut, unknown=unknown)
+        return _FoundPlaces([*found.places, *alike], cut=named.cut, unknown=unknown)
 
     def _is_in(self, city: str, place: Place) -> bool:
         return bool(city and place.city) and same_city(city, place.city or "", self._language)
@@ -157,12 +159,12 @@ class Nominatim(Geocoder):
             for place in places
         )
 
-    def _search(self, asked: ParsedAddress, street: str, deadline: float, **only: str) -> _Found:
+    def _search(self, asked: ParsedAddress, street: str, deadline: float, **only: str) -> _FoundPlaces:
         text = f"{asked.number or ''} {street}".strip()
         parts = {"street": text, "city": asked.city, "postalcode": asked.postcode, **only}
         results = self._get(parts | self._always, deadline - time.monotonic()).items(CANDIDATES)
         places = [place for result in results for place in _places(result, asked, self._language)]
-        return _Found(places, cut=len(results) == CANDIDATES)
+        return _FoundPlaces(places, cut=len(results) == CANDIDATES)
 
 
 def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Place]:

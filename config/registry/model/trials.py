@@ -64,7 +64,7 @@ def _check_day(value: Any) -> Any:
     return value
 
 
-class Response(Part):
+class TrialResponse(Part):
     """What the registry answers in a test: `json`, `text` or the content of `file`; without these, an empty body.
 
     A path is relative to the file that holds the test. JSON's own null is `text: "null"`.
@@ -93,7 +93,7 @@ class Trial(Part):
     input: dict[PartName, str] = Field(repr=False)
     require: dict[PartName, Any] = Field(default_factory=dict)
     today: Annotated[date, BeforeValidator(_check_day)] | None = None
-    responses: dict[PartName, Response] = Field(default_factory=dict)
+    responses: dict[PartName, TrialResponse] = Field(default_factory=dict)
     expect: Annotated[
         str, AfterValidator(_check_expectation), Field(json_schema_extra={"pattern": _EXPECTATION_PATTERN})
     ]

@@ -137,7 +137,7 @@ def test_nothing_that_a_lookup_builds_shows_who_is_looked_up(words: list[str], d
         "numbers.Malformed",
     }
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
-    assert {"adapters.person_names.comparison.Name", "adapters.person_names.parts.Part"} <= seen.reprs.keys()
+    assert {"adapters.person_names.comparison.Name", "adapters.person_names.parts.NamePart"} <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)
@@ -163,7 +163,7 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     ]
     assert showing(seen, *words) == {}
     assert not [word for word in words if word in repr(found) + repr(described) + repr(described.tests)]
-    built = {"roster_rows.Person", "judge.Asked", "record.Record", "rules.Case"}
+    built = {"roster_rows.RosterRow", "judge.Asked", "record.Record", "rules.Case"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
     assert {
         "adapters.rosters.RosterVersion",

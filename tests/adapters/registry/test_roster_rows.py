@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters import file_lines
 from adapters.file_lines import FileError
 from adapters.registry.record import RecordReader
-from adapters.registry.roster_rows import LONGEST_VALUE, Person, RosterRows
+from adapters.registry.roster_rows import LONGEST_VALUE, RosterRow, RosterRows
 from config.registry.model.inputs import CleaningStep, Input
 from config.registry.roster import RosterFile, Row
 
@@ -46,8 +46,8 @@ def problems(content: bytes | str, **changes: Any) -> list[str]:
 def test_the_number_is_cleaned_and_only_what_is_kept_is_given() -> None:
     read = rows(TWO)
     assert list(read) == [
-        Person(2, "9000010000", ("Valombre", "Registered")),
-        Person(3, "9000010372", ("Sardel", "Suspended")),
+        RosterRow(2, "9000010000", ("Valombre", "Registered")),
+        RosterRow(3, "9000010372", ("Sardel", "Suspended")),
     ]
     assert read.columns == ["Ref No", "Surname", "Given Name", "Town", "Status"]
     assert (read.rows, read.left_out) == (2, 0)
@@ -121,7 +121,7 @@ def test_a_gzip_file_is_unpacked() -> None:
 
 def test_a_value_over_several_lines_becomes_one_line_and_the_row_is_told_by_its_first() -> None:
     content = f'{HEADER}\n1;"Val\r\nombre\t";I;;on\n2;X;Y;;off\n'
-    assert list(rows(content)) == [Person(2, "1", ("Val  ombre", "on")), Person(4, "2", ("X", "off"))]
+    assert list(rows(content)) == [RosterRow(2, "1", ("Val  ombre", "on")), RosterRow(4, "2", ("X", "off"))]
     assert problems(f'{HEADER}\n1;"a\nb";I;;on\n;X;Y;;off\n') == ["a.csv:4: column Ref No: is empty"]
 
 

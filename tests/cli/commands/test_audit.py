@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import make_url
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.conftest import configure
 from tests.cli.shell import Shell
 from tests.rigs.logins import Logins
@@ -84,7 +84,7 @@ def test_no_row_commands_the_terminal(busy: Shell) -> None:
 def test_a_reader_of_postgresql_sees_the_logins(postgresql_shell: Shell, postgresql_url: str) -> None:
     configure(postgresql_shell)
     with Logins(postgresql_url) as logins:
-        administrator, reader = logins.url(Role.ADMIN), logins.url(Role.READER)
+        administrator, reader = logins.url(DatabaseRole.ADMIN), logins.url(DatabaseRole.READER)
         assert postgresql_shell("backup", "note", "--as", "Ada", JURAT_DATABASE_URL=administrator).code == 0
         login = make_url(administrator).username
         ran = postgresql_shell("audit", "--login", str(login), "--json", JURAT_DATABASE_URL=reader)

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 
 from jurat.seal import generate, key_to_text
 from store.queries import Queries
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.workers import Fleet, Member
 from tests.cli.commands.test_now import opened
 from tests.cli.conftest import CONFIGURATION, configure
@@ -252,7 +252,7 @@ def test_where_the_owner_alone_may_create_beside_the_tables_nothing_is_said(
 ) -> None:
     assert rights(postgresql_shell) == []
     with Logins(postgresql_url) as logins:
-        assert rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER)) == []
+        assert rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(DatabaseRole.WORKER)) == []
 
 
 @pytest.mark.slow
@@ -284,9 +284,9 @@ def test_a_user_who_may_create_beside_the_tables_is_warned_of_with_what_to_run(
     postgresql_shell: Shell, postgresql_url: str
 ) -> None:
     with Logins(postgresql_url) as logins, plain(postgresql_url) as administrator:
-        web = make_url(logins.url(Role.PLATFORM)).username
+        web = make_url(logins.url(DatabaseRole.PLATFORM)).username
         administrator.execute(f"GRANT CREATE ON SCHEMA public TO {web}".encode())
-        (warned,) = rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER))
+        (warned,) = rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(DatabaseRole.WORKER))
         assert warned["found"].startswith(f"{web}, which does not own the tables, may create in their schema public")
         assert warned["advice"].endswith(f"REVOKE CREATE ON SCHEMA public FROM {web}")
         remedied(postgresql_shell, postgresql_url)
@@ -297,7 +297,7 @@ def test_platforms_whose_only_login_may_erase_are_told_of_with_what_ends_it(
 ) -> None:
     with Logins(postgresql_url) as logins, plain(postgresql_url) as owner:
         owner.execute(AS_BEFORE.encode())
-        (warned,) = rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER))
+        (warned,) = rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(DatabaseRole.WORKER))
         assert "web tier may transfer and erase" in warned["found"]
         assert warned["advice"].endswith(REVOKED)
         owner.execute(REVOKED.encode())

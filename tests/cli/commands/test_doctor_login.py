@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
 
@@ -42,9 +42,9 @@ def test_the_owner_of_the_tables_is_warned_of_and_whoever_is_one_with_it(
         administrator.execute(b"ALTER TABLE jurat_checks OWNER TO CURRENT_USER")
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.ADMIN])
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.ADMIN])
 def test_a_login_with_one_of_the_roles_is_told_nothing(
-    postgresql_shell: Shell, postgresql_url: str, role: Role
+    postgresql_shell: Shell, postgresql_url: str, role: DatabaseRole
 ) -> None:
     with Logins(postgresql_url) as logins:
         assert logins_told(postgresql_shell, JURAT_DATABASE_URL=logins.url(role)) == []

@@ -16,7 +16,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.schedule import EVERY
 from tests.cli.shell import Shell, is_one_sentence
 from tests.conftest import missing
@@ -106,7 +106,7 @@ def test_it_shows_the_fleet_while_its_database_comes_and_goes(
         desk.submit_many(3)
         desk.upkeep.turns(EVERY)
         report(desk)
-        reader = logins.url(Role.READER, options="CONNECTION LIMIT 1")
+        reader = logins.url(DatabaseRole.READER, options="CONNECTION LIMIT 1")
         process = start(JURAT_DATABASE_URL=reader, JURAT_LISTEN=f"127.0.0.1:{port}")
         soon(lambda: status(port, "/readyz") == 200)
         scraped = get(port, "/metrics")

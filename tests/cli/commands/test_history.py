@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.commands.test_restored import TAKEN, backup, put_back
 from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
@@ -164,7 +164,7 @@ def test_each_login_may_do_its_part(postgresql_shell: Shell, postgresql_url: str
     configure(shell)
     shell("history", "key", str(tmp_path / "key"))
     with Logins(postgresql_url) as logins:
-        sealer, administrator = logins.url(Role.SEALER), logins.url(Role.ADMIN)
+        sealer, administrator = logins.url(DatabaseRole.SEALER), logins.url(DatabaseRole.ADMIN)
         assert shell("history", "begin", JURAT_DATABASE_URL=administrator).code == 3
         assert shell("history", "begin").code == 0
         shell("backup", "note", JURAT_DATABASE_URL=administrator)

@@ -20,7 +20,7 @@ from store.dialects import dialect_of
 from store.monitoring.conditions import DEADLINE
 from store.queue.breakers import SourceFigures
 from store.queue.sources import Sources
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.upkeep import Upkeep
 from store.workers import Fleet, Member
 from tasks.rules.source_limits import Breaker
@@ -234,7 +234,7 @@ def test_it_needs_the_rights_of_a_reader_and_no_key(town: Shell) -> None:
     submit(town, "p-1")
     with Logins(url) as logins:
         bare = {"JURAT_UNSEAL_KEYS": "", "JURAT_HASH_KEYS": "", "JURAT_SEAL_KEY": ""}
-        ran = town("now", JURAT_DATABASE_URL=logins.url(Role.READER), **bare)
+        ran = town("now", JURAT_DATABASE_URL=logins.url(DatabaseRole.READER), **bare)
         assert (ran.code, ran.out.startswith(CALM)) == (0, True)
         nobody = town("now", JURAT_DATABASE_URL=logins.url(), **bare)
         assert nobody.code == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
 from tests.rigs.logins import Logins
@@ -137,7 +137,7 @@ def test_workers_that_still_run_are_told(configured: Shell) -> None:
 def test_nobody_but_the_owner_does_half_of_it(postgresql_shell: Shell, postgresql_url: str) -> None:
     configure(postgresql_shell)
     with Logins(postgresql_url) as logins:
-        for role in (Role.WORKER, Role.ADMIN):
+        for role in (DatabaseRole.WORKER, DatabaseRole.ADMIN):
             for words in (TAKEN, ("--confirm",)):
                 ran = postgresql_shell("db", "restored", *words, JURAT_DATABASE_URL=logins.url(role))
                 assert (ran.code, is_one_sentence(ran), "as the owner of the tables" in ran.err) == (3, True, True)

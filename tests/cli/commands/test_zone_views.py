@@ -13,7 +13,7 @@ import shapely
 
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places
-from cli.lookups.address_query import Inquiry
+from cli.lookups.address_query import AnsweredAddress
 from config.levels import Level
 from tests.cli.commands.test_zones import SQUARE, collection
 from tests.cli.commands.valmont import CONFIGURATION, TOWNS, sql
@@ -83,7 +83,7 @@ def test_the_position_nearest_to_the_border_decides_whatever_the_scores_of_the_o
         Place(Level.HOUSENUMBER, longitude, 48.005, "20", "Rue du Puits", "00100", "Valmont", score=score)
         for longitude, score in ((2.003, 0.97), (2.0015, 0.91))
     )
-    sightings = Inquiry("magic", answer, Places("addok", (far, near))).sightings(zone)
+    sightings = AnsweredAddress("magic", answer, Places("addok", (far, near))).sightings(zone)
     assert [(each.deciding, each.margin) for each in sightings] == [(False, 150), (True, 150)]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from config.configuration import Configuration
 from store.configurations.turn import take_turn
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import Desk, configuration
 from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions
@@ -37,7 +37,7 @@ def waiting(postgresql: Desk) -> Desk:
 @pytest.fixture
 def thief(waiting: Desk) -> Iterator[psycopg.Connection[Any]]:
     """Someone who has a worker's password for the database, and nothing else."""
-    with Logins(waiting.url) as logins, logins.connection(Role.WORKER) as connection:
+    with Logins(waiting.url) as logins, logins.connection(DatabaseRole.WORKER) as connection:
         yield connection
 
 

@@ -18,7 +18,7 @@ from jurat.vocabulary import Reason
 from store.configurations import config_versions, consultations, questions
 from store.configurations.consultations import Consultations, Unpublishable
 from store.configurations.publisher import ConfigPublisher
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.upkeep import Upkeep
 from tests.rigs.logins import Logins
 from tests.store.desk import ADMIN, Desk
@@ -320,7 +320,7 @@ def test_administrators_have_the_rights_for_it(postgresql: Desk) -> None:
     publish(postgresql)
     postgresql.upkeep.apply_publications()
     with Logins(postgresql.url) as logins:
-        engine = bounded(open_engine(logins.url(Role.ADMIN)))
+        engine = bounded(open_engine(logins.url(DatabaseRole.ADMIN)))
         Consultations(engine).withdraw("summer", WHO)
         engine.dispose()
     assert states(postgresql, "summer") == ["withdrawn"]

@@ -15,7 +15,7 @@ from jurat.vocabulary import Reason
 from store.configurations.consultations import Unpublishable
 from store.configurations.publisher import ConfigPublisher
 from store.datasets.zones import NewZone, import_zones
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import Review
 from tests.rigs.logins import Logins
@@ -168,16 +168,19 @@ def test_each_role_has_just_the_rights_that_its_part_needs(postgresql: Desk) -> 
     desk = postgresql
     desk.apply(CHOOSABLE)
     with Logins(desk.url) as logins:
-        engines = {role: open_engine(logins.url(role)) for role in (Role.PLATFORM, Role.WORKER, Role.ADMIN)}
-        platform = Client(logins.url(Role.PLATFORM))
+        engines = {
+            role: open_engine(logins.url(role))
+            for role in (DatabaseRole.PLATFORM, DatabaseRole.WORKER, DatabaseRole.ADMIN)
+        }
+        platform = Client(logins.url(DatabaseRole.PLATFORM))
         for document in (SUMMER, {**SUMMER, "access": "work"}, None, SUMMER):
-            with engines[Role.PLATFORM].begin() as connection:
+            with engines[DatabaseRole.PLATFORM].begin() as connection:
                 platform.publish_consultation(connection, "summer", document, by=WHO)
-            assert Upkeep(bounded(engines[Role.WORKER])).apply_publications() == 1
+            assert Upkeep(bounded(engines[DatabaseRole.WORKER])).apply_publications() == 1
             expected = PublicationState.WITHDRAWN if document is None else PublicationState.PUBLISHED
             assert platform.publication("summer").state is expected
         changed = {**CHOOSABLE, "criteria": {**CHOOSABLE["criteria"], "new": {"source": "rpps"}}}
-        assert ConfigPublisher(engines[Role.ADMIN]).apply(configuration(changed), ADMIN)[1]
+        assert ConfigPublisher(engines[DatabaseRole.ADMIN]).apply(configuration(changed), ADMIN)[1]
         platform.close()
         for engine in engines.values():
             engine.dispose()

@@ -9,7 +9,7 @@ import pytest
 
 from store import restored
 from store.history.sealer import HistoryError
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from tests.rigs.logins import Logins
 from tests.store.desk import ACCEPTED, ADMIN, Desk
 from tests.store.history.keeper import Keeper
@@ -22,14 +22,16 @@ FORGED = (
 )
 
 
-def forge(desk: Desk, role: Role) -> None:
+def forge(desk: Desk, role: DatabaseRole) -> None:
     """Its login is dropped afterwards, and its rows stay."""
     with Logins(desk.url) as logins, logins.connection(role) as connection:
         connection.execute(FORGED.encode())
 
 
-@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER, Role.ADMIN])
-def test_a_restore_that_only_a_stolen_login_tells_of_is_none(postgresql: Desk, tmp_path: Path, role: Role) -> None:
+@pytest.mark.parametrize("role", [DatabaseRole.WORKER, DatabaseRole.REVIEWER, DatabaseRole.ADMIN])
+def test_a_restore_that_only_a_stolen_login_tells_of_is_none(
+    postgresql: Desk, tmp_path: Path, role: DatabaseRole
+) -> None:
     keeper = Keeper(postgresql, tmp_path)
     size = keeper.heads[-1].tree_size
     postgresql.look_up(postgresql.held(), ACCEPTED)
@@ -52,7 +54,7 @@ def test_a_restore_that_only_a_stolen_login_tells_of_is_none(postgresql: Desk, t
 def test_no_stolen_login_says_that_the_erasures_were_repeated(postgresql: Desk) -> None:
     with postgresql.engine.begin() as connection:
         restored.secure(connection, datetime.now(UTC), ADMIN)
-    forge(postgresql, Role.WORKER)
+    forge(postgresql, DatabaseRole.WORKER)
     with postgresql.engine.begin() as connection, pytest.raises(restored.NotFinished):
         restored.confirm(connection, ADMIN)
     with postgresql.engine.begin() as connection:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jurat.vocabulary import Reason
-from store.monitoring.alarms import SEVERITY, Alarm, Severity
+from store.monitoring.alarms import SEVERITY, Alarm, AlarmSeverity
 from store.monitoring.conditions import (
     BACKUP,
     DEADLINE,
@@ -189,7 +189,7 @@ def test_each_condition_is_found_by_some_reading_and_missed_by_another() -> None
 
 
 def test_all_that_loses_answers_calls_someone() -> None:
-    assert {alarm for alarm in Alarm if SEVERITY[alarm] is Severity.PAGE} == {
+    assert {alarm for alarm in Alarm if SEVERITY[alarm] is AlarmSeverity.PAGE} == {
         *(Alarm.DATABASE_AWAY, Alarm.DATABASE_READ_ONLY, Alarm.SCHEMA_UNUSABLE, Alarm.NOBODY_WORKS),
         *(Alarm.KEY_MISSING, Alarm.SOURCE_UNSERVED, Alarm.DEADLINES_AHEAD, Alarm.CHECKS_STUCK, Alarm.REQUESTS_STUCK),
     }
@@ -274,7 +274,7 @@ def test_whatever_was_read_the_gravest_is_said_first_and_each_with_its_page(
     order = [list(Alarm).index(each.alarm) for each in found]
     assert order == sorted(order)
     severities = [each.severity for each in found]
-    assert severities == sorted(severities, key=[*Severity].index)
+    assert severities == sorted(severities, key=[*AlarmSeverity].index)
     for each in found:
         assert each.runbook == f"docs/runbooks/{each.alarm}.md"
         assert each.found

@@ -7,7 +7,7 @@ import pytest
 from jurat import Reason
 from jurat.vocabulary import Outcome
 from store.monitoring import consultations
-from store.monitoring.consultations import Answers, ConsultationCounts, Counts, Waiting
+from store.monitoring.consultations import Answers, ConsultationCounts, Counts, WaitingChecks
 from tasks.checks import Review
 from tests.store.desk import ACCEPTED, REFUSED, Desk
 from tests.store.reviews import ReviewDecisions
@@ -53,10 +53,10 @@ def test_what_waits_is_that_of_the_consultation_at_each_of_its_sources(desk: Des
     held = desk.held("p-7", "code")
     desk.look_up(held, Review(Reason.NAME_DIFFERS, 9000.0, {}))
     found = ConsultationCounts(desk.engine).waiting({**SOURCES, "others": ["towns"]})
-    assert found == {"budget": Waiting(4, 1), "others": Waiting()}
+    assert found == {"budget": WaitingChecks(4, 1), "others": WaitingChecks()}
 
 
 def test_more_than_the_limit_is_told_from_less(desk: Desk) -> None:
     desk.submit_many(consultations.MOST_WAITING + 5)
     found = ConsultationCounts(desk.engine).waiting(SOURCES)
-    assert found == {"budget": Waiting(consultations.MOST_WAITING, 0, or_more=True)}
+    assert found == {"budget": WaitingChecks(consultations.MOST_WAITING, 0, or_more=True)}

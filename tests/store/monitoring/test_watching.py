@@ -17,7 +17,7 @@ from store.monitoring.fleet import FleetReading, Observation
 from store.monitoring.fleet_reader import FleetReader
 from store.monitoring.notes import note_backup
 from store.requests.request_rows import RequestKind
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.schema.status import SchemaStatus
 from store.upkeep.schedule import EVERY
 from tests.conftest import missing
@@ -56,9 +56,9 @@ def logins(postgresql: Desk) -> Iterator[Logins]:
 # ------------------------------------------------------------------------------------------------ rights
 
 
-@pytest.mark.parametrize("role", [Role.READER, Role.ADMIN, Role.WORKER])
+@pytest.mark.parametrize("role", [DatabaseRole.READER, DatabaseRole.ADMIN, DatabaseRole.WORKER])
 def test_whoever_watches_reads_all_of_it_with_the_rights_of_that_role(
-    postgresql: Desk, logins: Logins, role: Role
+    postgresql: Desk, logins: Logins, role: DatabaseRole
 ) -> None:
     postgresql.submit_many(3)
     postgresql.settle(postgresql.claim_one(), NUMBER_TAKEN)
@@ -95,7 +95,7 @@ class Peeking(FleetReader):
 
 
 def test_a_look_writes_nothing_and_ends_soon(postgresql: Desk, logins: Logins) -> None:
-    with opened(logins.url(Role.READER)) as engine:
+    with opened(logins.url(DatabaseRole.READER)) as engine:
         reader = Peeking(engine)
         assert reader.observe().fleet is not None
         assert reader.settings == ["on", "repeatable read", "2s"]
@@ -112,7 +112,7 @@ def test_a_file_takes_writes(sqlite: Desk) -> None:
 def test_a_database_that_was_set_to_read_only_takes_no_writes(postgresql_url: str, setting: str) -> None:
     name = make_url(postgresql_url).database
     with plain(postgresql_url) as administrator, Logins(postgresql_url) as logins:
-        urls = [postgresql_url, logins.url(Role.READER), logins.url(Role.ADMIN)]
+        urls = [postgresql_url, logins.url(DatabaseRole.READER), logins.url(DatabaseRole.ADMIN)]
         login = make_url(urls[2]).username
         administrator.execute(OWN_SETTING.format(login).encode())
         assert [observe(url).writable for url in urls] == [True] * 3, "a login's own setting concerns it alone"

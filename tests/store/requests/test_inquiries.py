@@ -16,7 +16,7 @@ from jurat.ids import uuid7
 from jurat.openings import LIFETIME
 from jurat.seal import Seal, Unseal, generate
 from store.queue.sources import Sources
-from store.requests.inquiries import KEPT, LOST, Inquiries, Inquiry, State, Taken, ask, read
+from store.requests.inquiries import KEPT, LOST, Inquiries, Inquiry, InquiryState, Taken, ask, read
 from store.requests.request_rows import CannotBeDone
 from tasks.rules.source_limits import Demand
 from tests.store.desk import PRIVATE_KEY, PUBLIC_KEY, Desk
@@ -61,18 +61,18 @@ def refusal(desk: Desk) -> str | None:
 
 def test_it_is_taken_once_and_read_once_by_the_key_that_asked(desk: Desk) -> None:
     inquiry = asked(desk)
-    assert read(desk.engine, inquiry) == State()
+    assert read(desk.engine, inquiry) == InquiryState()
     taken = take(desk)
     assert taken
     assert (taken.source, taken.asked, taken.refused) == ("towns", ANSWER, None)
     assert take(desk) is None
-    assert read(desk.engine, inquiry) == State(begun=True)
+    assert read(desk.engine, inquiry) == InquiryState(begun=True)
     desk.upkeep.inquiries.end(taken, FOUND)
     assert read(desk.engine, Inquiry(inquiry.id, "towns", PrivateKey.generate())) is None, "another session"
-    assert read(desk.engine, inquiry) == State(begun=True, found=FOUND)
-    assert read(desk.engine, inquiry) == State(begun=True), "what was read is erased"
+    assert read(desk.engine, inquiry) == InquiryState(begun=True, found=FOUND)
+    assert read(desk.engine, inquiry) == InquiryState(begun=True), "what was read is erased"
     desk.upkeep.inquiries.end(taken, FOUND)
-    assert read(desk.engine, inquiry) == State(begun=True), "it ends once"
+    assert read(desk.engine, inquiry) == InquiryState(begun=True), "it ends once"
 
 
 def test_nothing_but_the_sealed_answer_says_what_was_asked(desk: Desk) -> None:
@@ -132,13 +132,13 @@ def test_what_a_worker_left_in_the_middle_is_said_to_be_lost(postgresql: Desk) -
     inquiry = asked(desk)
     assert take(desk)
     desk.upkeep.inquiries.erase_over()
-    assert read(desk.engine, inquiry) == State(begun=True)
+    assert read(desk.engine, inquiry) == InquiryState(begun=True)
     desk.sql("ALTER TABLE jurat_inquiries DISABLE TRIGGER USER")
     desk.sql(f"UPDATE jurat_inquiries SET begun_at = NOW({-LOST - 1})")
     desk.sql("ALTER TABLE jurat_inquiries ENABLE ALWAYS TRIGGER jurat_inquiries_changed")
     desk.upkeep.inquiries.erase_over()
     assert take(desk) is None, "a source is asked once"
-    assert read(desk.engine, inquiry) == State(begun=True, found={"refused": "lost"})
+    assert read(desk.engine, inquiry) == InquiryState(begun=True, found={"refused": "lost"})
     for guard in ("asked", "new"):
         desk.sql(f"ALTER TABLE jurat_inquiries ENABLE ALWAYS TRIGGER jurat_inquiries_{guard}")
 

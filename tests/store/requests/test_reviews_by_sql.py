@@ -20,7 +20,7 @@ from store.explanation import Explanations
 from store.requests.decisions import SECOND_PERSON
 from store.requests.request_rows import DECIDING, ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
-from store.schema.grants import Role
+from store.schema.grants import DatabaseRole
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.rigs.logins import Logins, plain
@@ -35,7 +35,7 @@ BUDGET = DOCUMENT["consultations"]["budget"]
 @pytest.fixture
 def office(postgresql: Desk) -> Iterator[psycopg.Connection[Any]]:
     """A connection of a back office, with the role of a reviewer."""
-    with Logins(postgresql.url) as logins, logins.connection(Role.REVIEWER) as connection:
+    with Logins(postgresql.url) as logins, logins.connection(DatabaseRole.REVIEWER) as connection:
         yield connection
 
 
@@ -186,12 +186,13 @@ def test_a_contest_goes_from_the_platform_to_the_verdict_with_each_in_its_role(p
     desk.settle(desk.held(question="profession"))
     check = settled(desk)
     with Logins(desk.url) as logins:
-        platform = Client(logins.url(Role.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))
+        platform = Client(logins.url(DatabaseRole.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))
         engine, clerk, watcher = (
-            bounded(open_engine(logins.url(role))) for role in (Role.WORKER, Role.REVIEWER, Role.READER)
+            bounded(open_engine(logins.url(role)))
+            for role in (DatabaseRole.WORKER, DatabaseRole.REVIEWER, DatabaseRole.READER)
         )
         worker = Upkeep(engine)
-        its_own = open_engine(logins.url(Role.PLATFORM))
+        its_own = open_engine(logins.url(DatabaseRole.PLATFORM))
         with its_own.begin() as connection:
             asked = platform.contest(connection, check, note="look again", document="folder 7")
         with its_own.begin() as connection:
@@ -224,7 +225,7 @@ def test_two_reviewers_in_their_role_are_four_eyes(postgresql: Desk) -> None:
     postgresql.apply({**DOCUMENT, "consultations": {"budget": {**BUDGET, "four_eyes": True}}})
     held = in_review(postgresql)
     with Logins(postgresql.url) as logins:
-        clerk = bounded(open_engine(logins.url(Role.REVIEWER)))
+        clerk = bounded(open_engine(logins.url(DatabaseRole.REVIEWER)))
         words = (
             Request(uuid7(), RequestKind.DECIDE, who, check_id=held.id, reason=Reason.PERSON_ACCEPTED) for who in "ab"
         )
@@ -241,7 +242,7 @@ def test_with_logins_two_names_under_one_login_are_not_four_eyes(postgresql: Des
         return Requests(engine).do(request)
 
     with Logins(postgresql.url) as logins:
-        urls = (logins.url(Role.REVIEWER, options=options) for options in ("", "CONNECTION LIMIT 9"))
+        urls = (logins.url(DatabaseRole.REVIEWER, options=options) for options in ("", "CONNECTION LIMIT 9"))
         one, other = (bounded(open_engine(url)) for url in urls)
         assert [word(one, who) for who in "ab"] == [SECOND_PERSON] * 2, "two names under one login"
         assert word(other, "c") is None

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from adapters.base import Finding, NeedsReview, Throttled
 from jurat.seal import Seal
 from jurat.vocabulary import Outcome, Reason
-from store.requests.inquiries import Inquiries, Inquiry, State, ask, read
+from store.requests.inquiries import Inquiries, Inquiry, InquiryState, ask, read
 from tests.store.desk import PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
 from worker.engine.inquirer import Inquirer
@@ -94,7 +94,7 @@ def test_only_a_worker_that_serves_the_source_takes_it(works: Works, steered: St
     assert plan
     works.plans._current = replace(plan, left_to_others=frozenset({"rpps"}))
     turn(works)
-    assert read(works.desk.engine, inquiry) == State()
+    assert read(works.desk.engine, inquiry) == InquiryState()
     assert steered.asked == []
     works.plans._current = plan
     turn(works, only=["rpps"])
@@ -109,7 +109,7 @@ def test_an_engine_does_it_while_all_slots_are_taken(each_works: Works, steered:
     assert soon(lambda: steered.asked)
     inquiry = asked(each_works.desk)
     assert soon(lambda: len(steered.asked) == 2)
-    assert read(each_works.desk.engine, inquiry) == State(begun=True)
+    assert read(each_works.desk.engine, inquiry) == InquiryState(begun=True)
     steered.let_go()
     assert soon(lambda: found(each_works, inquiry), PATIENCE)
     assert each_works.stop()

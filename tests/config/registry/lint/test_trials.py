@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 import examples.sources
 from config.registry import RegistrySource
-from config.registry.model.trials import Response, Trial
+from config.registry.model.trials import Trial, TrialResponse
 from jurat.vocabulary import Outcome, Reason
 
 WHOLE: dict[str, Any] = YAML(typ="safe").load(
@@ -143,5 +143,5 @@ def test_a_test_expects_a_verdict() -> None:
 
 
 def test_an_empty_list_is_an_answer_and_nothing_is_none() -> None:
-    assert Response.model_validate({"json": []}).content == []
-    assert Response.model_validate({}).content is None
+    assert TrialResponse.model_validate({"json": []}).content == []
+    assert TrialResponse.model_validate({}).content is None
