@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("adapters", "cli", "config", "console", "jurat", "pages", "store", "tasks", "worker")
 OUR_NAMES = (*FLOORS, "bench", "examples", "migrations", "release", "tests")
-LONGEST, LONGEST_PRODUCT = 450, 400
+LONGEST, LONGEST_PRODUCT, LONGEST_FUNCTION = 450, 400, 60
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
 # Written so that this file does not contain what it looks for.
@@ -150,6 +150,18 @@ def test_no_source_file_is_too_long_to_read() -> None:
         for path, length in lengths.items()
         if length > (LONGEST_PRODUCT if path in product else LONGEST)
     } == {}
+
+
+def test_no_function_is_too_long_to_read() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}:{node.lineno}": (node.end_lineno or 0) - node.lineno + 1
+        for path in our_files()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in (*FLOORS, "migrations")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {place: length for place, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+    assert len(lengths) > 3000
 
 
 def test_no_file_names_a_package_registry_or_a_path_of_a_machine() -> None:

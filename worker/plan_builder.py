@@ -80,21 +80,30 @@ def make_plan(
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     several = {question.zones for question in configuration.questions.values() if question.zones}
     imported = queries.zone_versions(None if several else wanted) if wanted or several else {}
-    in_force = {name: zone for name, zone in imported.items() if name in wanted}
-    zones: dict[str, Zone] = {}
-    for name, zone in in_force.items():
-        try:
-            zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, queries, zone))
-        except ValueError as error:
-            problems.append(str(error))
-    problems += [
-        f"zone {name} is not imported, or not in force yet; run `bin/jurat zones import FILE`"
-        for name in sorted(wanted - set(in_force))
-    ]
+    zones, unprepared = _zones(wanted, queries, imported, ready)
+    problems += unprepared
     unions, unjoined = _unions(several, queries, imported, ready)
     problems += unjoined
     schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
     return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left), unions=unions)
+
+
+def _zones(
+    wanted: Iterable[str], queries: Queries, imported: Mapping[str, ZoneVersion], ready: AreaCache
+) -> tuple[dict[str, Zone], list[str]]:
+    """The zones of questions about one zone, each where it is in force; and what is wrong."""
+    zones: dict[str, Zone] = {}
+    problems: list[str] = []
+    for name in sorted(wanted):
+        zone = imported.get(name)
+        if zone is None:
+            problems.append(f"zone {name} is not imported, or not in force yet; run `bin/jurat zones import FILE`")
+            continue
+        try:
+            zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, queries, zone))
+        except ValueError as error:
+            problems.append(str(error))
+    return zones, problems
 
 
 def _unions(

@@ -104,7 +104,7 @@ def show(
     from cli.lookups.address_query import answer_in_review, look_up, question_of, zone_of, zone_row
     from cli.lookups.verdict_text import reading_lines, verdict_lines
     from cli.pictures.files import write_picture
-    from cli.pictures.scene import Stored, compose
+    from cli.pictures.scene import scene_of
 
     if target and target.suffix not in {".svg", ".png"}:
         raise click.BadParameter("a name that ends in .svg or .png is expected", param_hint="--out")
@@ -130,14 +130,7 @@ def show(
             sightings = inquiry.sightings(shown)
             lines = verdict_lines(row.title, shown, inquiry, sightings)
         if target:
-            neighbours = [
-                Stored(other.title, other.geometry)
-                for name, other in service.queries.zones().items()
-                if name != zone and not is_list(other.geometry)
-            ]
-            title = f"Zone {row.title} ({row.name}, version {row.version})" if sightings else f"Zone {row.title}"
-            scene = compose(title, lines, Stored(row.title, row.geometry), neighbours, sightings, houses)
-            write_picture(scene, target)
+            write_picture(scene_of(row, service.queries.zones(), lines, sightings, houses), target)
     file = str(target) if target else None
     read = [] if inquiry is None or check_id else reading_lines(inquiry.reading())  # the answer of a check stays sealed
     out.show({"zone": row.name, "version": row.version, "file": file, "caption": lines}, [*lines, *read])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,12 +11,14 @@ import shapely
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
+from adapters.address.address_lists import is_list
 from adapters.address.borders import metres_per_degree
 from adapters.base import Box
 from cli.lookups.address_query import Sighting, geometry_of
 from cli.lookups.verdict_text import metres_text
 from cli.pictures.window import Window
 from store.known_addresses import Houses
+from store.queries import ZoneRow
 
 CLOSE_UP_M = 150.0
 """The side of the close-up; more where the circle or the box of the deciding candidate would not fit."""
@@ -131,6 +133,19 @@ class Stored:
     def geometry(self) -> Polygon | MultiPolygon:
         """In degrees. Raises Failure if it is damaged."""
         return geometry_of(self.name, self.wkb)
+
+
+def scene_of(
+    row: ZoneRow, zones: Mapping[str, ZoneRow], caption: Sequence[str], sightings: Sequence[Sighting], houses: Houses
+) -> Scene:
+    """The scene of a version of a zone, among the other zones that have a border. Raises what `compose` raises."""
+    neighbours = [
+        Stored(other.title, other.geometry)
+        for name, other in zones.items()
+        if name != row.name and not is_list(other.geometry)
+    ]
+    title = f"Zone {row.title} ({row.name}, version {row.version})" if sightings else f"Zone {row.title}"
+    return compose(title, caption, Stored(row.title, row.geometry), neighbours, sightings, houses)
 
 
 def compose(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -332,25 +332,29 @@ def _lines(
         yield f"        # Nothing looks at: {', '.join(unread)}"
     active, other = _json(found.active or [found.active_word or CHOOSE]), _json(_word(found.other_status))
     yield f"      status: {{ active: {active}, inactive: [{other}] }} # all that the registry has"
-    by_field = {
-        "whole": "check: name, family: name, compatible: undetermined",
-        "status": "check: status, is: active",
-        "until": "check: valid_at, until: until",
-        "professions": "check: one_of, field: professions, requirement: professions, reason: record_differs",
-    }
-    rules = [
-        rule
-        for each, rule in by_field.items()
-        if each == "status" or (each in fields and (each != "whole" or is_whole))
-    ]
     yield "    rules: # after those for number and name; the first that does not hold decides"
-    yield from (f"      - {{ {rule} }}" for rule in rules)
+    yield from (f"      - {{ {rule} }}" for rule in _rules(fields, is_whole=is_whole))
     yield "    tests: # with invented people"
     for test in _tests(found, answer, today, form, is_whole=is_whole):
         yield "      - " + ",\n          ".join(f"{key}: {part}" for key, part in test.items()).join(("{ ", " }"))
     demand = f", require: {{ professions: [{CHOOSE}] }}" if "professions" in fields else ""
     yield f"criteria:\n  in-{name}: {{ source: {name}{demand} }}"
     yield f"consultations:\n  board: {{ questions: {{ entry: {{ criterion: in-{name}, on_undetermined: review }} }} }}"
+
+
+def _rules(fields: Collection[str], *, is_whole: bool) -> list[str]:
+    """The rules about the fields that were found, in the order in which they decide."""
+    by_field = {
+        "whole": "check: name, family: name, compatible: undetermined",
+        "status": "check: status, is: active",
+        "until": "check: valid_at, until: until",
+        "professions": "check: one_of, field: professions, requirement: professions, reason: record_differs",
+    }
+    return [
+        rule
+        for each, rule in by_field.items()
+        if each == "status" or (each in fields and (each != "whole" or is_whole))
+    ]
 
 
 def _tests(found: FoundRecord, answer: Any, today: date, form: _Form, *, is_whole: bool) -> Iterator[dict[str, str]]:

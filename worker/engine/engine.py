@@ -98,73 +98,45 @@ class Engine:
     ) -> None:
         self.plans = plans
         self._traces = traces
-        self.in_flight = InFlight(slots)
-        self.tallies = Tallies()
-        self._outage = Outage(explain, self.tallies.count_outage)
+        in_flight = self.in_flight = InFlight(slots)
+        tallies = self.tallies = Tallies()
+        self._outage = Outage(explain, tallies.count_outage)
 
         # What the threads share, one object for each way between them.
         self._wakes = WakeSchedule()
         self._breaker = LocalBreaker(plans.breaker)
-        self._lookups = LookupQueue(self.in_flight, self._breaker)
+        lookups = self._lookups = LookupQueue(in_flight, self._breaker)
         self._reporter = FailureReporter(stores.sources, self._breaker, self._wakes)
         self.writer = Writer(
-            stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, self.tallies, traces
+            stores.verdict_writer, stores.claims, in_flight, self._reporter, self._wakes, tallies, traces
         )
-        self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
+        self._results = Results(lookups, self._breaker, self.writer, self._wakes)
         unregistered = stores.fleet is None or member is None
         lacks = Lacks(known=unregistered, schema_known=unregistered)
 
         # The threads that do the work.
         self.claimer = Claimer(
-            stores.claims,
-            plans,
-            self._lookups,
-            self._results,
-            self._breaker,
-            self._wakes,
-            lacks,
-            only,
-            self.tallies,
+            stores.claims, plans, lookups, self._results, self._breaker, self._wakes, lacks, only, tallies
         )
-        self._lookup_threads = [
-            LookupThread(number, runner, plans, self._lookups, self._results) for number in range(slots)
-        ]
-        self._breaker_watch = BreakerWatch(stores.sources, self._lookups.delay_queue, self._breaker)
-        self._renewer = Renewer(stores.claims, self.in_flight, plans.longest, self.tallies)
+        self._lookup_threads = [LookupThread(number, runner, plans, lookups, self._results) for number in range(slots)]
+        self._breaker_watch = BreakerWatch(stores.sources, lookups.delay_queue, self._breaker)
+        self._renewer = Renewer(stores.claims, in_flight, plans.longest, tallies)
         self._inquirer = Inquirer(stores.upkeep.inquiries, plans, only)
         self._keeper = Keeper(
-            stores.upkeep,
-            stores.claims,
-            plans,
-            self._lookups,
-            self._reporter,
-            self._wakes,
-            self.tallies,
-            self._inquirer.wake,
+            stores.upkeep, stores.claims, plans, lookups, self._reporter, self._wakes, tallies, self._inquirer.wake
         )
 
         # What shows whether these are alive, and how this worker is.
-        watched = (self.claimer, self._lookups.delay_queue, self.writer, self._renewer, self._keeper)
-        self._watchdog = Watchdog(self.in_flight, watched, self.writer, plans.longest, self._end_process)
+        watched = (self.claimer, lookups.delay_queue, self.writer, self._renewer, self._keeper)
+        self._watchdog = Watchdog(in_flight, watched, self.writer, plans.longest, self._end_process)
         self.status = Status(
-            self.in_flight,
-            plans,
-            self._lookups,
-            self.claimer,
-            watched,
-            self._watchdog,
-            lacks,
-            self.tallies,
-            member,
-            database,
+            in_flight, plans, lookups, self.claimer, watched, self._watchdog, lacks, tallies, member, database
         )
         self._heartbeat = Heartbeat(self.status.facts)
         self._registrars: list[Registrar] = []
         if stores.fleet is not None and member is not None:
             self._registrars.append(
-                Registrar(
-                    stores.fleet, member, self.in_flight, plans, lacks, self.status.facts, self.tallies, read_keys
-                )
+                Registrar(stores.fleet, member, in_flight, plans, lacks, self.status.facts, tallies, read_keys)
             )
 
     def start(self) -> None:
