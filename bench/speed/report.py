@@ -206,8 +206,13 @@ def _cells(columns: Sequence[_Column], rows: Rows, all_rows: Rows) -> list[str]:
 def _cell(found: Spread | None, column: _Column) -> str:
     if found is None:
         return _NONE
-    middle, least, most = (format(value, column.form) for value in (found.median, found.least, found.most))
+    middle, least, most = (_figure(value, column.form) for value in (found.median, found.least, found.most))
     return f"{middle} [{least}–{most}]" if column.ranged and least != most else middle
+
+
+def _figure(value: float, form: str) -> str:
+    """A figure of four digits needs no decimals, and a page has no room for them."""
+    return format(value, ",.0f" if abs(value) >= 1000 else form)
 
 
 def _rounds(rows: Rows) -> str:

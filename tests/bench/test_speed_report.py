@@ -7,6 +7,7 @@ from typing import Any
 from bench.rig.report import latest_run
 from bench.speed import report
 from bench.speed.plan import ARMS, WHOLE
+from docs.markdown import WIDTH
 
 
 def row(arm: str, number: int, rate: float, **more: Any) -> dict[str, Any]:
@@ -83,6 +84,17 @@ def test_the_cpu_of_workers_and_database_is_compared_with_the_bare_loops() -> No
     page = report.page([row("jurat-64", 1, 2000.0, cpu_workers=0.4, cpu_postgresql=0.2), bare])
     shown = dict(zip(cells(page, "| arm"), cells(page, "jurat 2 × 64"), strict=True))
     assert shown["both × bare"] == "2.00"
+
+
+def test_the_storm_of_a_slow_arm_fits_a_page() -> None:
+    slow = {"part": "storm", "submitted_s": 10.2, "settled_s": 11.7}
+    rows = [
+        row("celery-threads", number, 500.0, p50_ms=time - 250.4, p99_ms=time + 777.7, **slow, foreign_share=noise)
+        for number, time, noise in ((1, 1694.9, 0.01), (2, 2206.5, 0.01), (3, 2000.0, 0.4))
+    ]
+    page = report.page(rows)
+    assert "1,700 [1,444–1,956]" in cells(page, "Celery, threads")
+    assert max(map(len, page.splitlines())) <= WIDTH
 
 
 def test_where_every_round_is_noisy_they_count_and_it_is_said() -> None:
